@@ -1,0 +1,87 @@
+"""The `confjob` command: one door in, and one door out for every kind of failure.
+
+Expected refusals print a message and a hint and exit with their own code; anything else
+is a fault of ours, and leaves a log file to report.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from confjob.errors import ConfjobError, ExitCode
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    raise SystemExit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code, and raises nothing."""
+    import click
+
+    from confjob.cli import confjob
+
+    try:
+        return int(confjob.main(arguments, prog_name="confjob", standalone_mode=False) or ExitCode.OK)
+    except click.exceptions.Abort:
+        return _interrupted()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ConfjobError as error:
+        return _refused(error, as_json="--json" in _own(arguments))
+    except BrokenPipeError:
+        # `confjob runs | head`: the reader has enough. Keep Python from flushing again.
+        sys.stdout = None
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - the one door out
+        return _bug(arguments, error)
+
+
+def _own(arguments: list[str]) -> list[str]:
+    """Return confjob's own arguments: those before `--`."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _refused(error: ConfjobError, *, as_json: bool) -> int:
+    from confjob.cli.output import refusal
+
+    refusal(error, as_json=as_json)
+    return error.exit_code
+
+
+def _interrupted() -> int:
+    sys.stderr.write("\n")
+    return ExitCode.INTERRUPTED
+
+
+def _bug(arguments: list[str], error: Exception) -> int:
+    """Leave a log file with all that a report needs, and say where it is."""
+    import platform
+    import tempfile
+    import traceback
+
+    from confjob.version import __version__
+
+    # The values of overrides may be secret: a report has the option names only.
+    shown = [word.partition("=")[0] for word in arguments]
+    head = f"confjob {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="confjob-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        log.write(f"{head}arguments: {shown}\n\n{''.join(traceback.format_exception(error))}")
+    sys.stderr.write(
+        f"confjob: a fault of confjob's own: {type(error).__name__}: {error}\n"
+        f"  please report it with {log.name}\n"
+    )
+    return ExitCode.BUG
+
+
+if __name__ == "__main__":
+    main()

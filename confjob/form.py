@@ -1,0 +1,222 @@
+"""The nouns of deciding: what may be changed (`Form`), what is asked (`Override`), what
+is decided (`Plan`).
+
+They stand apart from `model` because plugins never see them: a plugin speaks about one
+document, the form about the whole job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from attrs import Factory, frozen
+
+from confjob import schema as schemas
+from confjob.keypath import KeyPath
+from confjob.model import (
+    Change,
+    Delivery,
+    Document,
+    InputSpec,
+    JobSpec,
+    Node,
+    Problem,
+    Resources,
+    RunFile,
+    Span,
+    Target,
+)
+from confjob.schema import Schema
+from confjob.tree import MISSING, Json, MissingType, leaves
+
+__all__ = ["Field", "Form", "Override", "Plan", "TypedBy", "Typing", "Word"]
+
+#: Who decided a field's type, the strongest first.
+TypedBy = Literal["author", "framework", "siblings", "value"]
+
+#: A word of an argv; a `RunFile` is a path that only the run knows.
+Word: TypeAlias = "str | RunFile"
+
+
+@frozen(kw_only=True)
+class Field:
+    """A value that a person may change, with its type and the place it stands.
+
+    `schema` is self-contained (its `$defs` travel with it).
+    """
+
+    input: str
+    path: KeyPath
+    schema: Schema
+    typed_by: TypedBy
+    value: Json | MissingType = MISSING
+    where: Span | None = None
+    required: bool = False
+    secret: bool = False
+
+
+@frozen(kw_only=True, slots=False)
+class Typing:
+    """All that is known of the types of one input.
+
+    Args:
+        author: The author's schema of the whole document, or None.
+        framework: The framework's own schema of the whole document, or None.
+        hints: What plugins say, by path.
+    """
+
+    author: Schema | None = None
+    framework: Schema | None = None
+    hints: Mapping[KeyPath, Schema] = Factory(dict)
+
+    def whole(self) -> Iterator[Schema]:
+        """Yield the schemas of the whole document, the strongest first."""
+        yield from (schema for schema in (self.author, self.framework) if schema is not None)
+
+    def at(self, path: KeyPath, node: Node | None) -> tuple[Schema, TypedBy]:
+        """Return the type of the value at `path`, and who decided it.
+
+        Author > framework > plugins > value: a stronger one that states no type is
+        refined by the weaker ones.
+        """
+        schema, typed_by = self._hinted(path, node)
+        framework = _at(self.framework, path)
+        if framework:
+            schema, typed_by = schemas.narrow(framework, schema), "framework"
+        author = _at(self.author, path)
+        if author:
+            schema, typed_by = schemas.merge(author, schema), "author"
+        return schema, typed_by
+
+    def calls_secret(self, path: KeyPath) -> bool:
+        """Whether a schema says that the value at `path`, or one around it, is secret."""
+        around = (KeyPath(path[:size]) for size in range(len(path) + 1))
+        return self._has_secrets and any(schemas.is_secret(self.at(at, None)[0]) for at in around)
+
+    @cached_property
+    def _has_secrets(self) -> bool:
+        # Most schemas know no secret, and then no path need be looked up.
+        found: list[bool] = []
+
+        def look(schema: Schema) -> Schema:
+            found.append(schemas.is_secret(schema))
+            return schema
+
+        for schema in (*self.whole(), *self.hints.values()):
+            schemas.transform(schema, look)
+        return any(found)
+
+    def _hinted(self, path: KeyPath, node: Node | None) -> tuple[Schema, TypedBy]:
+        if path in self.hints:
+            return self.hints[path], "siblings"
+        name = next((part for part in reversed(path) if isinstance(part, str)), "")
+        return ({} if node is None else schemas.infer(node.value, style=node.style, name=name)), "value"
+
+
+@frozen(kw_only=True)
+class Form:
+    """What may be changed in a job: its documents, their types, and the fields to show."""
+
+    job: JobSpec
+    documents: Mapping[str, Document]
+    typing: Mapping[str, Typing]
+    fields: tuple[Field, ...]
+    #: input -> paths that plugins hide, on top of the filter
+    hidden: Mapping[str, frozenset[KeyPath]] = Factory(dict)
+    warnings: tuple[Problem, ...] = ()
+
+    def spec(self, input: str) -> InputSpec:  # noqa: A002 - the noun is called input everywhere
+        """Return the declaration of `input`, which must be one of the job's."""
+        return next(spec for spec in self.job.inputs if spec.input == input)
+
+    def field(self, input: str, path: KeyPath) -> Field:  # noqa: A002
+        """Return the field at `path`, whether or not it is listed or there at all."""
+        document, spec = self.documents[input], self.spec(input)
+        node = document.nodes.get(path)
+        schema, typed_by = self.typing[input].at(path, node)
+        return Field(
+            input=input,
+            path=path,
+            schema=schema,
+            typed_by=typed_by,
+            value=MISSING if node is None else node.value,
+            where=None if node is None else node.where,
+            required=node is None and path in spec.required,
+            secret=self.is_secret(input, path, MISSING if node is None else node.value),
+        )
+
+    def calls_secret(self, input: str, path: KeyPath) -> bool:  # noqa: A002
+        """Whether the value at `path`, listed or not, is declared secret or stands in one that is."""
+        named = any(path.startswith(secret) for secret in self.spec(input).secrets)
+        return named or self.typing[input].calls_secret(path)
+
+    def is_secret(self, input: str, path: KeyPath, value: Json | MissingType) -> bool:  # noqa: A002
+        """Whether `value` at `path` must not be shown: it is secret, or something in it is."""
+        holds = any(secret.startswith(path) for secret in self.spec(input).secrets)
+        return holds or any(self.calls_secret(input, at) for at, _ in leaves(value, path))
+
+    def selects(self, input: str, path: KeyPath) -> bool:  # noqa: A002
+        """Whether filter and plugins let a value at `path` be seen and changed."""
+        hidden = self.hidden.get(input, frozenset())
+        shown = not hidden or not any(KeyPath(path[:size]) in hidden for size in range(len(path) + 1))
+        return shown and self.spec(input).filter.selects(path)
+
+    def listed(self) -> Iterator[Field]:
+        """Yield the fields of the run config and the files: what `show` prints."""
+        return (item for item in self.fields if item.input not in ("resources", "env"))
+
+
+@frozen(kw_only=True)
+class Override:
+    """One requested change, before it is decided.
+
+    Args:
+        path: Where, in the input's tree.
+        input: Which input, or None where the path alone must tell.
+        operation: `set` an existing value, `add` a new key, `delete` one.
+        text: The value as typed (`--set`), to be read by the field's type.
+        value: The value as data (`--inputs`, Python, the web form); used when `text` is None.
+        any_type: Accept a type that only inference refuses (`--set-any`).
+        said: Where it was said: `--set`, `runs.json:3`, `form`.
+    """
+
+    path: KeyPath
+    said: str
+    input: str | None = None
+    operation: Literal["set", "add", "delete"] = "set"
+    text: str | None = None
+    value: Json | MissingType = MISSING
+    any_type: bool = False
+
+
+@frozen(kw_only=True)
+class Plan:
+    """Everything decided and verified, nothing done."""
+
+    form: Form
+    changes: tuple[Change, ...]
+    #: one verified delivery per input that changes, in the order they are applied
+    deliveries: Mapping[str, Delivery]
+    #: input -> document with the changes made, as the job will read it
+    documents: Mapping[str, Document]
+    target: Target
+    command: tuple[Word, ...]
+    resources: Resources
+    env: Mapping[str, str]
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def job(self) -> JobSpec:
+        """The job that is planned."""
+        return self.form.job
+
+    @property
+    def delivery(self) -> Delivery:
+        """All deliveries as one."""
+        return Delivery.together(self.deliveries.values())
+
+
+def _at(schema: Schema | None, path: KeyPath) -> Schema | None:
+    return None if schema is None else schemas.at(schema, path)

@@ -1,0 +1,105 @@
+"""The public API for plugin authors, and the only module that built-ins import.
+
+Whatever a plugin needs is here; whatever is not here may change without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from confjob import tree
+from confjob.errors import BackendError, ConfjobError, InputError, InvalidOverrides
+from confjob.hookspecs import hookimpl
+from confjob.keypath import KeyPath, PathFilter
+from confjob.model import (
+    Ask,
+    Backend,
+    Change,
+    Delivery,
+    Document,
+    Engine,
+    Format,
+    Node,
+    Problem,
+    Resources,
+    RunFile,
+    Source,
+    Span,
+    State,
+    Status,
+    Submission,
+    require_text,
+)
+from confjob.process import ProcessId, bare_environment, live_sessions
+from confjob.schema import Schema
+from confjob.tree import MISSING, Json, MissingType
+
+__all__ = [
+    "MISSING",
+    "Ask",
+    "Backend",
+    "BackendError",
+    "Change",
+    "ConfjobError",
+    "Delivery",
+    "Document",
+    "Engine",
+    "Format",
+    "InputError",
+    "InvalidOverrides",
+    "Json",
+    "KeyPath",
+    "MissingType",
+    "Node",
+    "PathFilter",
+    "Problem",
+    "ProcessId",
+    "Resources",
+    "RunFile",
+    "Schema",
+    "Source",
+    "Span",
+    "State",
+    "Status",
+    "Submission",
+    "bare_environment",
+    "hookimpl",
+    "live_sessions",
+    "text_format",
+    "tree",
+]
+
+#: Reads text (line feeds, no BOM) of a file into nodes, with a span on every value.
+Parse = Callable[[str, PurePosixPath], Mapping[KeyPath, Node]]
+
+#: Returns the text of a loaded document with changes made in place.
+Edit = Callable[[Document, str, Sequence[Change]], str]
+
+
+def text_format(
+    name: str,
+    suffixes: tuple[str, ...],
+    parse: Parse,
+    edit: Edit,
+    schema: Callable[[Document], Schema | None] = lambda _: None,
+) -> Format:
+    """Build a format from two functions over the text of one file.
+
+    Args:
+        name: What the manifest's `format =` says.
+        suffixes: Endings of file names.
+        parse: Reads the text; raises `InputError("file:line:column: why")`.
+        edit: Rewrites only what changes; raises `InvalidOverrides` with all refusals.
+        schema: As in `Format`.
+    """
+
+    def load(source: Source) -> Document:
+        return Document(source=source, nodes=parse(require_text(source), source.path or PurePosixPath()))
+
+    def deliver(document: Document, changes: Sequence[Change]) -> Delivery:
+        source = document.source
+        assert source.path is not None
+        return Delivery(files={source.path: edit(document, require_text(source), changes)})
+
+    return Format(name=name, load=load, deliver=deliver, suffixes=suffixes, schema=schema)

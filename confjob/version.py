@@ -1,0 +1,5 @@
+"""The version, alone in a module so that `--version` and the build read it cheaply."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,45 @@
+"""Words for people: suggestions and lists, the same everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+__all__ = ["did_you_mean", "listing", "nearest", "value_text"]
+
+
+def nearest(name: str, options: Iterable[str], count: int = 3) -> list[str]:
+    """Return the options most like `name`, the best first.
+
+    The last part of a dotted name counts as well, so that `lr` finds `trainer.lr`.
+    """
+    known = list(dict.fromkeys(options))
+    close = get_close_matches(name, known, n=count, cutoff=0.6)
+    by_tail = {option.rpartition(".")[2]: option for option in reversed(known)}
+    tails = get_close_matches(name.rpartition(".")[2], by_tail, n=count, cutoff=0.7)
+    return list(dict.fromkeys([*close, *(by_tail[tail] for tail in tails)]))[:count]
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """Return `did you mean 'x'?`, or nothing when no option is near."""
+    close = nearest(name, options, count=2)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def listing(items: Iterable[str], limit: int = 12) -> str:
+    """Return items joined by commas, the rest counted once there are many."""
+    named = list(items)
+    extra = len(named) - limit
+    return ", ".join(named[:limit]) + (f" and {extra} more" if extra > 0 else "")
+
+
+def value_text(value: Any) -> str:
+    """Return a value as a command line shows it: text as it is, the rest as JSON.
+
+    Example:
+        >>> value_text("a b"), value_text(0.1), value_text(True), value_text([1, 2])
+        ('a b', '0.1', 'true', '[1, 2]')
+    """
+    return value if isinstance(value, str) else json.dumps(value)
