@@ -1,0 +1,41 @@
+"""JSON Schema 2020-12 as the only type language.
+
+Every source of types (an author's schema, a framework's model, a signature, the values
+themselves) is brought to it, and everything that needs a type (the form, validation,
+reading text, the export) reads it, so that there is nothing to translate in between.
+No function here changes a schema it is given; parts are shared, not copied.
+"""
+
+from __future__ import annotations
+
+from confjob.schema.combination import conjoin, unite
+from confjob.schema.embedding import DIALECT, embed
+from confjob.schema.inference import infer, is_fractional_name, is_interpolation
+from confjob.schema.keywords import CLOSED, Schema, transform
+from confjob.schema.kinds import kind_of, kinds
+from confjob.schema.lookup import Navigator, at, properties
+from confjob.schema.refinement import merge, narrow
+from confjob.schema.words import constraints, is_secret, type_name
+
+__all__ = [
+    "CLOSED",
+    "DIALECT",
+    "Navigator",
+    "Schema",
+    "at",
+    "conjoin",
+    "constraints",
+    "embed",
+    "infer",
+    "is_fractional_name",
+    "is_interpolation",
+    "is_secret",
+    "kind_of",
+    "kinds",
+    "merge",
+    "narrow",
+    "properties",
+    "transform",
+    "type_name",
+    "unite",
+]
