@@ -1,0 +1,332 @@
+"""Reads one job: what its manifest table says, over what its code says.
+
+The manifest wins, key by key: its author saw the code, not the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from confjob.declare.manifest import FileTable, JobTable, Manifest, RunConfigTable
+from confjob.declare.structure import problem_at, refusal
+from confjob.errors import ConfjobError, ManifestError
+from confjob.keypath import KeyPath, PathFilter, PathSyntaxError
+from confjob.model import (
+    Ask,
+    Document,
+    FunctionRef,
+    InputSpec,
+    JobSpec,
+    Node,
+    Problem,
+    Resources,
+    overlaid,
+)
+from confjob.project import Project
+from confjob.schema import Schema
+from confjob.tree import Json, walk
+from confjob.validation import Validator
+
+if TYPE_CHECKING:
+    from confjob.declare.functions import CodeJob
+
+__all__ = ["from_code", "from_manifest"]
+
+#: The type of the `resources` input.
+RESOURCES: Schema = {
+    "type": "object",
+    "properties": {
+        "cpus": {"type": "number", "exclusiveMinimum": 0, "description": "processor cores"},
+        "memory": {"type": ["string", "integer"], "description": "such as 16GiB"},
+        "gpus": {"type": "integer", "minimum": 0, "description": "GPUs per node; 0 hides all"},
+        "nodes": {"type": "integer", "minimum": 1},
+        "time": {"type": ["string", "integer"], "description": "such as 4h"},
+    },
+    "additionalProperties": False,
+}
+
+#: The type of the `env` input.
+ENVIRONMENT: Schema = {
+    "type": "object",
+    "patternProperties": {"^[A-Za-z_][A-Za-z0-9_]*$": {"type": "string"}},
+    "additionalProperties": False,
+}
+
+
+def from_manifest(project: Project, document: Document, manifest: Manifest, name: str) -> JobSpec:
+    """Return the manifest's job called `name`.
+
+    Raises:
+        ManifestError: With every fault of its declaration.
+        InputError: When its code can't be read.
+    """
+    return _Reader(project, document, manifest, name).job()
+
+
+def from_code(project: Project, manifest: Manifest, name: str, path: PurePosixPath, function: str) -> JobSpec:
+    """Return a job that the manifest does not declare.
+
+    Raises:
+        ManifestError: When its code declares it wrongly.
+        InputError: When its code can't be read.
+    """
+    from confjob.declare.functions import read_function
+    from confjob.declare.scripts import read_script
+
+    ask = project.ask(project.interpreter(None))
+    if not function:
+        inputs = (*read_script(project.root, path, ask), *_environs({}, {}))
+        return _in_workspace(JobSpec(name=name, command=("python", str(path)), inputs=inputs), manifest)
+    job = _of_function(name, read_function(project.root, f"{path}:{function}", ask))
+    problems = [
+        Problem(
+            code="manifest", input=str(path), path=KeyPath((spec.kind, *at)), message=message, where=job.where
+        )
+        for spec in job.inputs
+        for at, message in _faults(spec)
+    ]
+    if problems:
+        raise ManifestError(f"{name}: its @job is wrong", problems=problems)
+    return _in_workspace(job, manifest)
+
+
+def _in_workspace(job: JobSpec, manifest: Manifest) -> JobSpec:
+    limit = Resources.bytes_of(manifest.workspace.max_size)
+    return evolve(job, links=tuple(manifest.workspace.link), snapshot_limit=limit)
+
+
+def _of_function(name: str, code: CodeJob) -> JobSpec:
+    return JobSpec(
+        name=name,
+        function=FunctionRef(module=code.module, file=code.file, function=code.function, call=code.call),
+        description=code.description,
+        inputs=(code.run_config, *code.files, *_environs(_nodes(code.resources), _nodes(code.env))),
+        where=code.where,
+    )
+
+
+def _environs(resources: Mapping[KeyPath, Node], env: Mapping[KeyPath, Node]) -> tuple[InputSpec, InputSpec]:
+    return (
+        InputSpec(name="resources", kind="resources", defaults=resources, schema=RESOURCES),
+        InputSpec(name="env", kind="env", defaults=env, schema=ENVIRONMENT),
+    )
+
+
+def _faults(spec: InputSpec) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with declared resources or environment, whose schema is not the author's."""
+    if spec.kind in ("resources", "env") and spec.schema is not None and spec.defaults:
+        table = spec.defaults[KeyPath()].value
+        wrong = [(fault.path, fault.message) for fault in Validator(spec.schema).violations(table)]
+        yield from wrong
+        try:
+            if spec.kind == "resources" and not wrong:
+                Resources.parse(table)
+        except ValueError as error:
+            yield KeyPath(), str(error)
+
+
+def _nodes(table: Mapping[str, Json]) -> Mapping[KeyPath, Node]:
+    return {
+        KeyPath(): Node(value=dict(table)),
+        **{KeyPath((key,)): Node(value=value) for key, value in table.items()},
+    }
+
+
+class _Reader:
+    """Reads one job of the manifest; gathers problems, and raises them together."""
+
+    def __init__(self, project: Project, document: Document, manifest: Manifest, name: str) -> None:
+        self.project = project
+        self.document = document
+        self.manifest = manifest
+        self.name = name
+        self.at = KeyPath(("jobs", name))
+        self.table: JobTable = manifest.jobs[name]
+        self.problems: list[Problem] = []
+
+    def job(self) -> JobSpec:
+        ask = self.project.ask(self.project.interpreter(self.table.python))
+        base = self._base(ask)
+        inputs = (*self._inputs(base, ask), *self._environs(base))
+        for spec in inputs:
+            for path, message in _faults(spec):
+                self._problem(self.at.join((spec.kind, *path)), message)
+        if self.problems:
+            raise refusal(self.document, self.problems)
+        return evolve(
+            _in_workspace(base, self.manifest),
+            inputs=inputs,
+            description=self.table.description or base.description,
+            python=self.table.python,
+            target=self.table.target,
+            deliver=self.table.deliver,
+            flag_style=self.table.flag_style,
+            where=self.document.where(self.at),
+        )
+
+    def _base(self, ask: Ask) -> JobSpec:
+        """Return what the code says: the function's declaration, or the script's calls."""
+        from confjob.declare.functions import read_function
+        from confjob.declare.scripts import read_script
+
+        root = self.project.root
+        if self.table.function is not None:
+            return _of_function(self.name, read_function(root, self.table.function, ask))
+        command = tuple(self.table.command or ())
+        script = self._script(command)
+        inputs = () if script is None else read_script(root, script, ask)
+        return JobSpec(name=self.name, command=command, inputs=inputs)
+
+    def _script(self, command: tuple[str, ...]) -> PurePosixPath | None:
+        """Return the project's Python file that a command runs, if it is plain to see."""
+        for number, word in enumerate(command):
+            if word == "-m" and number + 1 < len(command):
+                module = command[number + 1].replace(".", "/")
+                tried = [f"{base}{module}{end}" for base in ("", "src/") for end in (".py", "/__main__.py")]
+            else:
+                tried = [word] if word.endswith(".py") else []
+            found = next((path for path in tried if (self.project.root / path).is_file()), None)
+            if found is not None and not PurePosixPath(found).is_absolute():
+                return PurePosixPath(found)
+        return None
+
+    def _inputs(self, base: JobSpec, ask: Ask) -> tuple[InputSpec, ...]:
+        by_code = {spec.input: spec for spec in base.inputs if spec.kind in ("run-config", "file")}
+        run_config = by_code.pop("run-config", None)
+        table = self.table.run_config
+        if table is not None:
+            run_config = self._run_config(table, run_config, ask)
+        own: dict[str, InputSpec] = {}
+        for number, file_table in enumerate(self.table.files):
+            at = self.at.join(("files", number))
+            path = PurePosixPath(file_table.path)
+            if str(path) in own:
+                self._problem(
+                    at.child("path"), f"{path} is declared twice", "one table has all that is said of it"
+                )
+            own[str(path)] = self._file(file_table, by_code.get(str(path)), at, ask)
+        by_code.update(own)
+        self._check_names(by_code.values())
+        first = () if run_config is None else (run_config,)
+        return (*first, *by_code.values())
+
+    def _run_config(self, table: RunConfigTable, code: InputSpec | None, ask: Ask) -> InputSpec:
+        at = self.at.child("run-config")
+        spec = code or InputSpec(name="run-config", kind="run-config")
+        if isinstance(table.defaults, str):
+            spec = evolve(spec, source=PurePosixPath(table.defaults))
+        elif table.defaults:
+            spec = evolve(spec, defaults=overlaid(spec.defaults, self._below(at.child("defaults"))))
+        spec = self._schema(spec, table.schema, at, ask)
+        return evolve(
+            spec,
+            filter=self._filter(table, at, spec.filter),
+            filter_where=self.document.where(at),
+            secrets=(*spec.secrets, *self._paths(table.secret, at.child("secret"))),
+            where=self.document.where(at),
+        )
+
+    def _file(self, table: FileTable, code: InputSpec | None, at: KeyPath, ask: Ask) -> InputSpec:
+        path = PurePosixPath(table.path)
+        name = table.name or str(path)
+        spec = code or InputSpec(name=name, kind="file", path=path)
+        spec = evolve(
+            spec,
+            name=name,
+            choices=table.choices,
+            format=table.format or spec.format,
+            filter=self._filter(table, at, spec.filter),
+            filter_where=self.document.where(at),
+            secrets=(*spec.secrets, *self._paths(table.secret, at.child("secret"))),
+            by_command=self._is_named_by_command(name, str(path)),
+            where=self.document.where(at),
+        )
+        return self._schema(spec, table.schema, at, ask)
+
+    def _is_named_by_command(self, *names: str) -> bool:
+        """Whether the command has `{name}`; `{{name}}` is literal."""
+        words = self.table.command or ()
+        return any(f"{{{name}}}" in word.replace(f"{{{{{name}}}}}", "") for name in names for word in words)
+
+    def _schema(
+        self, spec: InputSpec, reference: dict[str, Json] | str | None, at: KeyPath, ask: Ask
+    ) -> InputSpec:
+        """Return `spec` with the author's schema; an instance's values become defaults."""
+        if reference is None:
+            return spec
+        from confjob.declare.schemas import resolve
+
+        try:
+            resolved = resolve(self.project.root, reference, ask)
+        except ConfjobError as error:
+            self._problem(at.child("schema"), error.message, error.hint)
+            return spec
+        where = self.document.where(at.child("schema"))
+        stands = reference if isinstance(reference, str) else f"{where.file}:{where.line}" if where else ""
+        spec = evolve(spec, schema=resolved.schema, schema_where=stands)
+        if spec.kind == "run-config" and resolved.values:
+            below = _valued(resolved.values, self.document, at.child("schema"))
+            spec = evolve(spec, defaults=overlaid(below, spec.defaults or {}))
+        return spec
+
+    def _filter(self, table: RunConfigTable | FileTable, at: KeyPath, code: PathFilter) -> PathFilter:
+        """Return the filter; the manifest's `include` replaces the code's, and so does `exclude`."""
+        include = self._prefixes(table.include, at, "include") or map(str, code.include)
+        exclude = self._prefixes(table.exclude, at, "exclude") or map(str, code.exclude)
+        return PathFilter(include, exclude)
+
+    def _prefixes(self, prefixes: list[str] | str, at: KeyPath, key: str) -> list[str]:
+        """Return the prefixes that parse; a faulty one becomes a problem."""
+        good = []
+        for number, prefix in enumerate([prefixes] if isinstance(prefixes, str) else prefixes):
+            try:
+                PathFilter([prefix])
+            except PathSyntaxError as error:
+                self._problem(at.join((key, number)), str(error))
+            else:
+                good.append(prefix)
+        return good
+
+    def _paths(self, texts: list[str] | str, at: KeyPath) -> tuple[KeyPath, ...]:
+        paths = []
+        for text in [texts] if isinstance(texts, str) else texts:
+            try:
+                paths.append(KeyPath.parse(text))
+            except PathSyntaxError as error:
+                self._problem(at, str(error))
+        return tuple(paths)
+
+    def _environs(self, base: JobSpec) -> tuple[InputSpec, ...]:
+        code = {spec.kind: spec.defaults or {} for spec in base.inputs if spec.kind in ("resources", "env")}
+        return _environs(
+            overlaid(code.get("resources"), self._below(self.at.child("resources"))),
+            overlaid(code.get("env"), self._below(self.at.child("env"))),
+        )
+
+    def _below(self, at: KeyPath) -> Mapping[KeyPath, Node]:
+        """Return the manifest's nodes at and below `at`, as a tree of their own."""
+        size = len(at)
+        below = {
+            KeyPath(path[size:]): node for path, node in self.document.nodes.items() if path.startswith(at)
+        }
+        return below or {KeyPath(): Node(value={})}
+
+    def _check_names(self, specs: Iterable[InputSpec]) -> None:
+        taken = {"run-config", "resources", "env"}
+        for spec in specs:
+            names = {spec.name, spec.input}
+            for name in sorted(taken & names):
+                self._problem(self.at.child("files"), f"two inputs are called {name!r}", "set name = …")
+            taken |= names
+
+    def _problem(self, path: KeyPath, message: str, hint: str = "") -> None:
+        self.problems.append(problem_at(self.document, path, message, hint))
+
+
+def _valued(values: Json, document: Document, at: KeyPath) -> Mapping[KeyPath, Node]:
+    where = document.where(at)
+    return {path: Node(value=value, where=where) for path, value in walk(values)}

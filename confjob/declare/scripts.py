@@ -1,0 +1,199 @@
+"""What a script says about its inputs by `manage_config(...)` and `manage_config_file(...)`.
+
+The calls are found in the text, at any depth, and the script is never run: a script's
+import may train a model.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path, PurePosixPath
+
+from attrs import evolve
+
+from confjob.declare.calls import ArgumentReader, Problems, over, valued
+from confjob.declare.modules import locate
+from confjob.declare.pysource import PySource, Unreadable, read_python
+from confjob.keypath import PathFilter
+from confjob.model import Ask, InputSpec, Problem, Span
+from confjob.tree import Json
+
+__all__ = ["read_script", "unread_calls"]
+
+_HOMES = ("confjob.", "confjob.job.", "confjob.job.runtime.")
+_PARAMETERS = {
+    "manage_config": ("defaults", "include", "exclude", "schema"),
+    "manage_config_file": ("path", "include", "exclude", "schema"),
+}
+
+
+def read_script(root: Path, path: PurePosixPath, ask: Ask) -> tuple[InputSpec, ...]:
+    """Return the inputs that a project's script declares, the run config first.
+
+    As in W&B Launch the run config is an input only if `manage_config` is called. Calls
+    for the run config add up (the last schema wins); of two for one file the last counts.
+
+    Args:
+        root: The project root.
+        path: The script, relative to it.
+        ask: Asks a probe in the job's interpreter; only schemas that are objects need it.
+
+    Returns:
+        The declarations; what could not be read is among their `warnings`.
+
+    Raises:
+        InputError: When the script or a schema can't be read.
+    """
+    script = _Script(root, read_python(root, PurePosixPath(path)), ask)
+    run_config: InputSpec | None = None
+    files: dict[PurePosixPath, InputSpec] = {}
+    for name, call in script.calls():
+        if name == "manage_config":
+            run_config = script.run_config(run_config, call)
+        else:
+            spec = script.file(call)
+            if spec is not None and spec.path is not None:
+                files[spec.path] = spec
+    return (*([] if run_config is None else [run_config]), *files.values())
+
+
+def unread_calls(root: Path, path: PurePosixPath) -> tuple[Problem, ...]:
+    """Return a warning for each `manage_config_file` call whose path only the running script knows.
+
+    They belong to no input, so `read_script` has no place for them.
+    """
+    script = _Script(root, read_python(root, PurePosixPath(path)), _never)
+    problems = Problems("")
+    for name, call in script.calls():
+        given = script.arguments(name, call, problems)
+        if name == "manage_config_file" and script.path(given.get("path")) is None:
+            problems.add(
+                script.source.span(call),
+                f"`{ast.unparse(call)}`: the path can't be read without running the script",
+                hint="write the path as a literal, or declare the file in launch.toml",
+            )
+    return tuple(problems.found)
+
+
+class _Script:
+    """A script whose calls are read one by one."""
+
+    def __init__(self, root: Path, source: PySource, ask: Ask) -> None:
+        self.root = root
+        self.source = source
+        self.ask = ask
+        self.module = locate(root, str(source.path))
+
+    def calls(self) -> list[tuple[str, ast.Call]]:
+        """Return the `manage_*` calls in the order in which they are written."""
+        found = []
+        for node in ast.walk(self.source.tree):
+            if isinstance(node, ast.Call):
+                origin = self.source.origin(node.func)
+                name = origin.rpartition(".")[2]
+                if name in _PARAMETERS and origin in [home + name for home in _HOMES]:
+                    found.append((name, node))
+        return sorted(found, key=lambda each: (each[1].lineno, each[1].col_offset))
+
+    def arguments(self, name: str, call: ast.Call, problems: Problems) -> dict[str, ast.expr]:
+        """Return the arguments of a call by name."""
+        given = dict(zip(_PARAMETERS[name], call.args, strict=False))
+        given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+        starred = any(isinstance(node, ast.Starred) for node in call.args)
+        if starred or any(keyword.arg is None for keyword in call.keywords):
+            problems.add(self.source.span(call), f"{name}: arguments behind * can't be read from the text")
+        return {key: node for key, node in given.items() if not isinstance(node, ast.Starred)}
+
+    def run_config(self, before: InputSpec | None, call: ast.Call) -> InputSpec:
+        """Return the run config after one more `manage_config` call."""
+        problems = Problems("run-config")
+        given = self.arguments("manage_config", call, problems)
+        reader = self._reader(problems)
+        spec = before or InputSpec(name="run-config", kind="run-config", where=self.source.span(call))
+        schema = reader.schema(given.get("schema"))
+        defaults = reader.defaults(given.get("defaults"))
+        if schema is not None:
+            values = valued(schema.values, schema.where) if schema.values else None
+            # An instance's values lie under all defaults that are said, whatever the order.
+            spec = evolve(spec, schema=schema.schema, defaults=over(values, spec.defaults))
+        if isinstance(defaults, PurePosixPath):
+            spec = evolve(spec, source=defaults)
+        elif defaults is not None:
+            spec = evolve(spec, defaults=over(spec.defaults, defaults))
+        return evolve(
+            spec,
+            filter=self._filter(reader, given, spec.filter),
+            filter_where=self._filter_where(given) or spec.filter_where,
+            warnings=(*spec.warnings, *problems.found),
+        )
+
+    def file(self, call: ast.Call) -> InputSpec | None:
+        """Return the declaration of a `manage_config_file` call, if its path can be read."""
+        problems = Problems("")
+        given = self.arguments("manage_config_file", call, problems)
+        path = self.path(given.get("path"))
+        if path is None:
+            return None
+        problems.input = str(path)
+        reader = self._reader(problems)
+        schema = reader.schema(given.get("schema"))
+        return InputSpec(
+            name=str(path),
+            kind="file",
+            path=path,
+            filter=self._filter(reader, given, PathFilter()),
+            filter_where=self._filter_where(given),
+            schema=schema.schema if schema else None,
+            where=self.source.span(call),
+            warnings=tuple(problems.found),
+        )
+
+    def path(self, node: ast.expr | None) -> PurePosixPath | None:
+        """Return the project-relative path that an expression names, or None.
+
+        Besides literals, `Path(__file__).resolve().parent / "config.yaml"` is understood.
+        """
+        if node is None:
+            return None
+        try:
+            value = self.source.value(node)
+        except Unreadable:
+            return self._beside_file(self.source.followed(node))
+        return PurePosixPath(value) if isinstance(value, str) and value else None
+
+    def _beside_file(self, node: ast.expr) -> PurePosixPath | None:
+        if isinstance(node, ast.Name):
+            followed = self.source.followed(node)
+            return None if followed is node else self._beside_file(followed)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            base, name = self._beside_file(node.left), self.path(node.right)
+            return None if base is None or name is None else base / name
+        if isinstance(node, ast.Attribute) and node.attr == "parent":
+            below = self._beside_file(node.value)
+            return None if below is None else below.parent
+        if not isinstance(node, ast.Call):
+            return None
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("resolve", "absolute"):
+            return self._beside_file(node.func.value)
+        named = [part.id for part in node.args if isinstance(part, ast.Name)]
+        is_file = self.source.origin(node.func) == "pathlib.Path" and named == ["__file__"]
+        return self.source.path if is_file else None
+
+    def _reader(self, problems: Problems) -> ArgumentReader:
+        return ArgumentReader(
+            root=self.root, source=self.source, module=self.module, ask=self.ask, problems=problems
+        )
+
+    def _filter(self, reader: ArgumentReader, given: dict[str, ast.expr], before: PathFilter) -> PathFilter:
+        return PathFilter(
+            [*map(str, before.include), *reader.prefixes("include", given.get("include"))],
+            [*map(str, before.exclude), *reader.prefixes("exclude", given.get("exclude"))],
+        )
+
+    def _filter_where(self, given: dict[str, ast.expr]) -> Span | None:
+        said = given.get("include") or given.get("exclude")
+        return None if said is None else self.source.span(said)
+
+
+def _never(script: Path, request: Json) -> Json:
+    raise AssertionError(f"{script} is not asked {request} for a path")
