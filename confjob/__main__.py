@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from confjob.errors import ConfjobError, ExitCode
 
@@ -16,6 +17,10 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Half a surrogate pair in someone's JSON is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     raise SystemExit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -25,6 +30,7 @@ def run(arguments: list[str]) -> int:
 
     from confjob.cli import confjob
 
+    stdout = sys.stdout
     try:
         return int(confjob.main(arguments, prog_name="confjob", standalone_mode=False) or ExitCode.OK)
     except click.exceptions.Abort:
@@ -36,10 +42,9 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except ConfjobError as error:
         return _refused(error, as_json="--json" in _own(arguments))
-    except BrokenPipeError:
-        # `confjob runs | head`: the reader has enough. Keep Python from flushing again.
-        sys.stdout = None
-        return ExitCode.OK
+    except SystemExit as error:
+        # `confjob runs | head`: the reader has enough; click puts another stdout in place and exits.
+        return ExitCode.OK if sys.stdout is not stdout else _bug(arguments, error)
     except Exception as error:  # noqa: BLE001 - the one door out
         return _bug(arguments, error)
 
@@ -61,7 +66,7 @@ def _interrupted() -> int:
     return ExitCode.INTERRUPTED
 
 
-def _bug(arguments: list[str], error: Exception) -> int:
+def _bug(arguments: list[str], error: BaseException) -> int:
     """Leave a log file with all that a report needs, and say where it is."""
     import platform
     import tempfile
@@ -70,7 +75,7 @@ def _bug(arguments: list[str], error: Exception) -> int:
     from confjob.version import __version__
 
     # The values of overrides may be secret: a report has the option names only.
-    shown = [word.partition("=")[0] for word in arguments]
+    shown = [word.partition("=")[0] for word in _own(arguments)]
     head = f"confjob {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     with tempfile.NamedTemporaryFile(
         "w", prefix="confjob-", suffix=".log", delete=False, encoding="utf-8"

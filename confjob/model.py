@@ -23,7 +23,7 @@ from confjob.errors import InputError
 from confjob.keypath import KeyPath, PathFilter, is_index
 from confjob.schema import Schema
 from confjob.textfile import TextFile, contained, decode
-from confjob.tree import Json, MissingType
+from confjob.tree import Json, MissingType, merge, walk
 
 __all__ = [
     "Ask",
@@ -514,6 +514,15 @@ class Engine(Protocol):
 
     def check(self) -> Iterable[Problem]:
         """Yield what keeps this engine from working on this machine."""
+
+
+def overlaid(below: Mapping[KeyPath, Node] | None, above: Mapping[KeyPath, Node]) -> Mapping[KeyPath, Node]:
+    """Return two trees of nodes as one; `above` wins, mappings are merged."""
+    if not below or not above:
+        return above or below or {}
+    tree = merge(below[KeyPath()].value, above[KeyPath()].value)
+    spelled = {**below, **above}
+    return {path: evolve(spelled[path], value=value) for path, value in walk(tree)}
 
 
 def require_text(source: Source) -> str:

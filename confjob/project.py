@@ -52,7 +52,9 @@ class Project:
         start = (cwd or Path.cwd()).resolve()
         root = _upwards(start, MANIFEST) or _upwards(start, ".git") or start
         registry = Registry(blocked=blocked, inline=root / "confjob_plugins.py")
-        return cls(root=root, cwd=start, registry=registry, environ=dict(environ or os.environ))
+        return cls(
+            root=root, cwd=start, registry=registry, environ=dict(os.environ if environ is None else environ)
+        )
 
     @property
     def manifest(self) -> PurePosixPath | None:

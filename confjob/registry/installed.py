@@ -114,7 +114,8 @@ class Installed:
         return not self._blocked.isdisjoint(names) or _normal(distribution) in normal
 
     def _described(self, kind: Kind, point: EntryPoint, names: Collection[str]) -> Plugin:
-        name, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+        # Broken metadata has no name, whatever the types say.
+        name, version = ((point.dist.name or "?"), point.dist.version or "?") if point.dist else ("?", "?")
         state: Literal["ok", "blocked", "shadowed"] = "ok"
         if self._blocks(names, name):
             state = "blocked"

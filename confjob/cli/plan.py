@@ -1,0 +1,106 @@
+"""`confjob plan`."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confjob.cli.options import WithExtra, as_json, inputs_options, project_of, request_of
+from confjob.cli.output import echo_json, problem_json, style, warn
+from confjob.words import value_text
+
+if TYPE_CHECKING:
+    from confjob.pipeline.preview import Preview
+
+__all__ = ["plan"]
+
+
+@click.command(cls=WithExtra)
+@click.argument("job")
+@inputs_options
+@as_json
+@click.pass_context
+def plan(
+    ctx: click.Context,
+    job: str,
+    sets: tuple[str, ...],
+    any_sets: tuple[str, ...],
+    inputs: tuple[str, ...],
+    files: tuple[str, ...],
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """Show what `launch` with the same arguments would do, and do nothing.
+
+    Prints the changes with the origin of each, a unified diff per config file, and the
+    job script. Arguments after -- go to the job's command.
+
+    \b
+    Examples:
+      confjob plan train --set learning_rate=0.1
+      confjob plan train --set config.yaml:model.dropout=0.2 --json
+    """
+    from confjob.pipeline import make_plan
+    from confjob.pipeline.preview import preview
+
+    project = project_of(ctx)
+    made = make_plan(project, request_of(job, sets, any_sets, inputs, files, target, ctx.meta["extra"]))
+    shown = preview(project, made)
+    if as_json:
+        echo_json(_json(shown))
+    else:
+        _print(shown)
+
+
+def _json(shown: Preview) -> dict[str, Any]:
+    return {
+        "job": shown.job,
+        "target": shown.target,
+        "changes": shown.changes,
+        "files": {path: {"diff": diff} for path, diff in shown.diffs.items()},
+        "run_config": shown.run_config,
+        "command": shown.command,
+        "script": shown.script,
+        "warnings": [problem_json(problem) for problem in shown.warnings],
+    }
+
+
+def _print(shown: Preview) -> None:
+    """Print the longest part first, so that what matters is still on the screen at the end."""
+    _heading(f"job script, target {shown.target} (RUN stands for the run's id)")
+    click.echo(style(shown.script.rstrip(), dim=True))
+    for path, diff in shown.diffs.items():
+        _heading(path)
+        for line in diff.splitlines():
+            click.echo(_coloured(line))
+    _heading("command")
+    click.echo(shlex.join(shown.command))
+    _heading("changes" if shown.changes else "no changes: the job runs with its present inputs")
+    for change in shown.changes:
+        click.echo(_change(change))
+    warn(shown.warnings)
+
+
+def _heading(text: str) -> None:
+    click.echo(style(f"## {text}", bold=True))
+
+
+def _change(change: dict[str, Any]) -> str:
+    """Return `config.yaml:lr  0.1 -> 0.2  (--set, replaces config.yaml:3:5)`."""
+    hidden = change.get("secret", False)
+    before = "(hidden)" if hidden else _shown(change, "before", "(absent)")
+    after = "(hidden)" if hidden else _shown(change, "after", "(deleted)")
+    place = f", replaces {change['where']}" if change["where"] and "before" in change else ""
+    name = style(f"{change['input']}:{change['path']}", bold=True)
+    return f"{name}  {before} -> {after}  ({change['origin']}{place})"
+
+
+def _shown(change: dict[str, Any], key: str, absent: str) -> str:
+    return value_text(change[key]) if key in change else absent
+
+
+def _coloured(line: str) -> str:
+    colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+    return style(line, fg=colour) if colour else line

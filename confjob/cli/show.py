@@ -1,0 +1,96 @@
+"""`confjob show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confjob.cli.options import as_json, project_of
+from confjob.cli.output import echo_json, problem_json, table, warn
+
+if TYPE_CHECKING:
+    from confjob.form import Field, Form
+
+__all__ = ["show"]
+
+_MASK = "••••••"
+
+
+@click.command()
+@click.argument("job")
+@click.option("--file", "files", metavar="NAME=PATH", multiple=True, help="Pick another file for an input.")
+@click.option("--json-schema", is_flag=True, help="Print the schema of all inputs instead.")
+@as_json
+@click.pass_context
+def show(ctx: click.Context, job: str, files: tuple[str, ...], json_schema: bool, as_json: bool) -> None:
+    """Show every input of JOB: path, type, value, constraints, file and line.
+
+    \b
+    Examples:
+      confjob show train
+      confjob show train.py:train --json
+    """
+    from confjob.cli.options import request_of
+    from confjob.pipeline import read_form
+    from confjob.pipeline.export import json_schema_of
+
+    form = read_form(project_of(ctx), request_of(job, (), (), (), files, None))
+    if json_schema:
+        echo_json(json_schema_of(form))
+    elif as_json:
+        echo_json(_json(form))
+    else:
+        _table(form)
+    warn(form.warnings)
+
+
+def _json(form: Form) -> dict[str, Any]:
+    return {
+        "job": form.job.name,
+        "inputs": [_field(field) for field in form.listed()],
+        "warnings": [problem_json(problem) for problem in form.warnings],
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    from confjob import schema as schemas
+    from confjob.tree import MISSING
+
+    value = {} if field.secret or field.value is MISSING else {"value": field.value}
+    return {
+        "input": field.input,
+        "path": str(field.path),
+        "type": schemas.type_name(field.schema),
+        **value,
+        "schema": field.schema,
+        "where": str(field.where or ""),
+        **({"required": True} if field.required else {}),
+        **({"secret": True} if field.secret else {}),
+    }
+
+
+def _table(form: Form) -> None:
+    if form.job.description:
+        click.echo(f"{form.job.description}\n")
+    rows = [_row(field) for field in form.listed()]
+    if rows:
+        table(["INPUT", "PATH", "TYPE", "VALUE", "CONSTRAINTS", "WHERE"], rows, elastic=3)
+    else:
+        click.echo("this job has no inputs")
+
+
+def _row(field: Field) -> list[str]:
+    from confjob import schema as schemas
+    from confjob.tree import MISSING
+    from confjob.words import value_text
+
+    value = _MASK if field.secret else "(required)" if field.value is MISSING else value_text(field.value)
+    return [
+        field.input,
+        str(field.path),
+        schemas.type_name(field.schema),
+        value,
+        schemas.constraints(field.schema),
+        str(field.where or "-"),
+    ]

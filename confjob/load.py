@@ -1,0 +1,124 @@
+"""Loading: from a job's declared inputs to documents with a position for every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from attrs import evolve
+
+from confjob.errors import ConfjobError, InputError
+from confjob.keypath import KeyPath
+from confjob.model import Ask, Document, Format, InputSpec, JobSpec, Node, Problem, Source, overlaid
+from confjob.project import Project
+from confjob.textfile import contained
+from confjob.words import did_you_mean, listing
+
+__all__ = ["choose", "format_of", "load"]
+
+
+def load(project: Project, job: JobSpec, ask: Ask | None) -> dict[str, Document]:
+    """Return every input's document, by input.
+
+    Raises:
+        InputError: When sources are missing, lie outside the project or don't parse;
+            all of them are named.
+    """
+    documents: dict[str, Document] = {}
+    failed: list[ConfjobError] = []
+    for spec in job.inputs:
+        try:
+            documents[spec.input] = _document(project, job, spec, ask)
+        except ConfjobError as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        problems = [Problem(code="unreadable", message=error.message, hint=error.hint) for error in failed]
+        raise InputError(f"{len(failed)} inputs can't be read", problems=problems)
+    return documents
+
+
+def reload(project: Project, spec: InputSpec, source: Source) -> Document:
+    """Return the document of a source to which a delivery was applied."""
+    return format_of(project, spec).load(source)
+
+
+def format_of(project: Project, spec: InputSpec) -> Format:
+    """Return the format of a file input: the one declared, else by suffix."""
+    path = spec.source or spec.path
+    assert path is not None
+    return project.registry.format(spec.format) if spec.format else project.registry.format_for(path)
+
+
+def choose(project: Project, job: JobSpec, files: Mapping[str, str]) -> JobSpec:
+    """Return `job` with other files picked for its file inputs (`--file NAME=PATH`).
+
+    Raises:
+        InputError: When an input is unknown, allows no choice, or the file is not one
+            of its choices; all faults at once.
+    """
+    problems: list[Problem] = []
+    chosen: dict[str, InputSpec] = {}
+    for name, path in files.items():
+        spec = job.input(name)
+        problem = _bad_choice(project, job, spec, name, path)
+        if problem is not None:
+            problems.append(problem)
+        elif spec is not None:
+            chosen[spec.input] = evolve(spec, source=PurePosixPath(path.removeprefix("./")))
+    if problems:
+        raise InputError(f"--file: {problems[0].message}", hint=problems[0].hint, problems=problems)
+    return evolve(job, inputs=tuple(chosen.get(spec.input, spec) for spec in job.inputs))
+
+
+def _bad_choice(
+    project: Project, job: JobSpec, spec: InputSpec | None, name: str, path: str
+) -> Problem | None:
+    if spec is None or spec.kind != "file":
+        names = [each.name for each in job.inputs if each.kind == "file"]
+        hint = did_you_mean(name, names) or f"files: {listing(names) or 'none'}"
+        return Problem(
+            code="unknown-input", input=name, message=f"no file input is called {name!r}", hint=hint
+        )
+    if spec.choices is None:
+        hint = f'declare which in launch.toml: choices = "{spec.path and spec.path.parent}/*.yaml"'
+        message = f"{name}: no other file may be picked"
+        return Problem(code="no-choices", input=spec.input, message=message, hint=hint)
+    try:
+        options = sorted(project.root.glob(spec.choices))
+    except (ValueError, NotImplementedError) as error:
+        message = f"choices = {spec.choices!r} is no pattern for files of the project: {error}"
+        return Problem(code="bad-choices", input=spec.input, message=message, where=spec.where)
+    names = [str(option.relative_to(project.root)) for option in options]
+    hint = did_you_mean(path, names) or f"choices: {listing(names) or 'none'}"
+    try:
+        real = contained(project.root, path)
+    except InputError as error:
+        return Problem(code="unreadable", input=spec.input, message=error.message, hint=hint)
+    if real not in [option.resolve() for option in options]:
+        message = f"{path} is not one of {name}'s choices ({spec.choices})"
+        return Problem(code="not-a-choice", input=spec.input, message=message, hint=hint)
+    return None
+
+
+def _document(project: Project, job: JobSpec, spec: InputSpec, ask: Ask | None) -> Document:
+    path = spec.source or spec.path
+    command = job.command or ()
+    source = Source(input=spec.input, path=path, root=project.root, command=command, ask=ask)
+    if path is None:
+        return Document(source=source, nodes=spec.defaults or {KeyPath(): Node(value={})})
+    contained(project.root, path)
+    document = format_of(project, spec).load(source)
+    if spec.kind == "run-config":
+        # Its values are defaults: nothing is ever delivered into the file they come from.
+        return _defaults(spec, document)
+    return document
+
+
+def _defaults(spec: InputSpec, document: Document) -> Document:
+    if not isinstance(document.tree, dict):
+        raise InputError(f"{document.source.path}: the defaults of a run config must be a mapping")
+    # What the code declares and the file leaves out keeps its default.
+    nodes = overlaid(spec.defaults, document.nodes)
+    return Document(source=evolve(document.source, path=None), nodes=nodes)

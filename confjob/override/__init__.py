@@ -1,0 +1,16 @@
+"""Overriding: from what was asked to what is decided, or every reason why not.
+
+Four steps, a module each: `grammar` reads `--set` and `--inputs` into overrides,
+`locate` finds the input and path that each means, `decide` reads the value by the
+field's type and refuses what the form does not admit, `judge` validates the documents
+that result.
+"""
+
+from __future__ import annotations
+
+from confjob.override.decide import changed_tree, decide
+from confjob.override.grammar import from_document, parse_set
+from confjob.override.judge import judge
+from confjob.override.locate import locate
+
+__all__ = ["changed_tree", "decide", "from_document", "judge", "locate", "parse_set"]

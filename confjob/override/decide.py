@@ -1,0 +1,247 @@
+"""Deciding: each request becomes a change, or a problem; never half of both.
+
+A change is allowed only if the form admits every leaf it removes or adds (design law
+2), so that `trainer={}` can't destroy an excluded `trainer.private`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from attrs import evolve
+
+from confjob.form import Field, Form, Override
+from confjob.keypath import KeyPath
+from confjob.model import Change, Document, InputSpec, Problem
+from confjob.override.locate import Spot, locate
+from confjob.tree import MISSING, Json, MissingType, delete, get, leaves, put, same
+from confjob.validation import Validator, Violation
+from confjob.values import coerce, read
+from confjob.words import did_you_mean, value_text
+
+__all__ = ["changed_tree", "decide", "rule_place"]
+
+
+def decide(form: Form, overrides: Iterable[Override]) -> tuple[tuple[Change, ...], tuple[Problem, ...]]:
+    """Return the changes that `overrides` make, and every reason why some can't be made.
+
+    Paths name what stands in the form, so that `layers[0]-` does not change what
+    `layers[2]=…` means. Later requests win over earlier ones for the same path. A request
+    for what is already so makes no change.
+    """
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    for override in overrides:
+        spot = locate(form, override)
+        if isinstance(spot, Problem):
+            problems.append(_said(spot, override))
+            continue
+        decided = _decide(form, override, spot)
+        if isinstance(decided, Change):
+            changes.append(decided)
+        else:
+            problems.extend(_said(problem, override) for problem in decided)
+    folded, misfits = _folded(changes)
+    in_turn = sorted(folded, key=_turn, reverse=True)
+    return tuple(change for change in in_turn if not _idle(change)), (*problems, *misfits)
+
+
+def changed_tree(document: Document, changes: Iterable[Change]) -> Json:
+    """Return the document's tree with the changes to it made, in order."""
+    tree = document.tree
+    for change in changes:
+        if change.input == document.source.input:
+            made = isinstance(change.after, MissingType)
+            tree = delete(tree, change.path) if made else put(tree, change.path, change.after)
+    return tree
+
+
+def _decide(form: Form, override: Override, spot: Spot) -> Change | Sequence[Problem]:
+    field = form.field(spot.input, spot.path)
+    problem = _misfit(form, override, field)
+    if problem is not None:
+        return [problem]
+    try:
+        after = _value(override, field)
+    except ValueError as error:
+        return [_problem(field, "unreadable-value", str(error), "quote it as a YAML scalar")]
+    touched = [*_touched(form, field, after)]
+    if touched:
+        return touched
+    wrong = [] if after is MISSING else [*_wrong_type(form, override, field, after)]
+    return wrong or Change(
+        input=spot.input,
+        path=spot.path,
+        before=field.value,
+        after=after,
+        said=override.said,
+        where=form.documents[spot.input].where(spot.path),
+        secret=field.secret or form.is_secret(spot.input, spot.path, after),
+    )
+
+
+def _misfit(form: Form, override: Override, field: Field) -> Problem | None:
+    """Return why the operation does not fit what is there."""
+    if override.operation == "add" and field.value is not MISSING:
+        hint = f"set it without the plus: --set {field.path}=…"
+        return _problem(field, "already-there", f"'{field.path}' is already there", hint)
+    if override.operation == "delete" and field.value is MISSING:
+        return _problem(field, "not-there", f"'{field.path}' is not there to be deleted")
+    if override.operation != "delete":
+        return _unreachable(form, field)
+    return None
+
+
+def _unreachable(form: Form, field: Field) -> Problem | None:
+    tree = form.documents[field.input].tree
+    try:
+        put(tree, field.path, None)
+    except KeyError:
+        return _problem(field, "no-place", f"'{field.path}' leads through a value that has no keys")
+    return None
+
+
+def _value(override: Override, field: Field) -> Json | MissingType:
+    if override.operation == "delete":
+        return MISSING
+    schema = {} if override.any_type and field.typed_by in ("value", "siblings") else field.schema
+    value = override.value if override.text is None else read(override.text, schema)
+    return coerce(value, schema, field.value)
+
+
+def _touched(form: Form, field: Field, after: Json | MissingType) -> Iterator[Problem]:
+    """Yield a problem for each leaf that would come, go or move although it is no input."""
+    before, coming = _leaves_around(form, field, after)
+    for path in [*before, *(path for path in coming if path not in before)]:
+        stays = path in before and path in coming and same(before[path], coming[path])
+        if not stays and not form.selects(field.input, path):
+            where = form.documents[field.input].where(path)
+            verb = "deleted" if after is MISSING else "replaced whole"
+            message = f"'{field.path}' can't be {verb}: '{path}' may not be changed"
+            hint = "" if after is MISSING else "set the values below it one by one"
+            yield evolve(_problem(field, "not-an-input", message, hint), path=path, where=where)
+
+
+def _leaves_around(
+    form: Form, field: Field, after: Json | MissingType
+) -> tuple[dict[KeyPath, Json], dict[KeyPath, Json]]:
+    """Return the leaves that a change can touch, as they are and as they will be."""
+    at, old, new = field.path, field.value, after
+    if after is MISSING and at and isinstance(at[-1], int):
+        # The elements behind a deleted one move up.
+        at = field.path.parent
+        old = form.documents[field.input].nodes[at].value
+        new = delete(old, KeyPath(field.path[-1:]))
+    before = dict(leaves(old, at)) if old is not MISSING else {}
+    return before, dict(leaves(new, at)) if new is not MISSING else {}
+
+
+def _wrong_type(form: Form, override: Override, field: Field, after: Json) -> Iterator[Problem]:
+    if override.any_type and field.typed_by in ("value", "siblings"):
+        return
+    secrets = [KeyPath()] if form.is_secret(field.input, field.path, after) else []
+    for violation in Validator(field.schema).violations(after, secrets=secrets):
+        yield Problem(
+            code=violation.keyword,
+            input=field.input,
+            path=field.path.join(violation.path),
+            message=violation.message,
+            hint=_hint(form, field, violation),
+            where=field.where,
+        )
+
+
+def _hint(form: Form, field: Field, violation: Violation) -> str:
+    if violation.allowed and isinstance(violation.value, str):
+        close = did_you_mean(violation.value, map(str, violation.allowed))
+        if close:
+            return close
+    present = "" if field.value is MISSING or field.secret else f" {value_text(field.value)}"
+    if field.typed_by == "value":
+        return f"its type is inferred from the present value{present}; --set-any accepts another type"
+    return rule_place(form.spec(field.input)) or (f"the present value is{present}" if present else "")
+
+
+def rule_place(spec: InputSpec) -> str:
+    """Return a hint that says where the author's rules for an input stand."""
+    return f"the rule stands in {spec.schema_where}" if spec.schema_where else ""
+
+
+def _folded(changes: Iterable[Change]) -> tuple[list[Change], list[Problem]]:
+    """Return changes of which none lies at or below another of the same input.
+
+    A later change inside an earlier one goes into it; a later one around earlier ones
+    swallows them. One that does not fit into the earlier one is a problem.
+    """
+    folded: dict[tuple[str, KeyPath], Change] = {}
+    misfits: list[Problem] = []
+    above: set[tuple[str, KeyPath]] = set()
+    for change in changes:
+        around = _around(folded, change)
+        if around is not None:
+            try:
+                folded[around.input, around.path] = _inside(around, change)
+            except KeyError:
+                misfits.append(_no_place(around, change))
+            continue
+        if (change.input, change.path) in above:
+            for key in [key for key in folded if key[0] == change.input and key[1].startswith(change.path)]:
+                del folded[key]
+        folded[change.input, change.path] = change
+        above.update((change.input, path) for path in _prefixes(change.path))
+    return list(folded.values()), misfits
+
+
+def _no_place(outer: Change, inner: Change) -> Problem:
+    return Problem(
+        code="no-place",
+        input=inner.input,
+        path=inner.path,
+        message=f"'{inner.path}' does not fit what '{outer.path}' is changed to",
+        hint=f"give '{outer.path}' its whole value at once",
+        where=inner.where,
+    )
+
+
+def _turn(change: Change) -> tuple[bool, list[int]]:
+    """Order changes: elements are deleted last, from the end, so that no index means another."""
+    last = change.path[-1] if change.path else ""
+    stays = change.after is not MISSING or not isinstance(last, int)
+    return stays, [] if stays else [part if isinstance(part, int) else -1 for part in change.path]
+
+
+def _around(folded: dict[tuple[str, KeyPath], Change], change: Change) -> Change | None:
+    keys = ((change.input, path) for path in _prefixes(change.path))
+    return next((folded[key] for key in keys if key in folded), None)
+
+
+def _prefixes(path: KeyPath) -> Iterator[KeyPath]:
+    """Yield the ancestors of a path, the root first."""
+    return (KeyPath(path[:size]) for size in range(len(path)))
+
+
+def _inside(outer: Change, inner: Change) -> Change:
+    rest = KeyPath(inner.path[len(outer.path) :])
+    after = {} if isinstance(outer.after, MissingType) else outer.after
+    if inner.after is MISSING:
+        after = after if get(after, rest) is MISSING else delete(after, rest)
+    else:
+        after = put(after, rest, inner.after)
+    return evolve(outer, after=after, said=inner.said, secret=outer.secret or inner.secret)
+
+
+def _idle(change: Change) -> bool:
+    return change.before is not MISSING and change.after is not MISSING and same(change.before, change.after)
+
+
+def _problem(field: Field, code: str, message: str, hint: str = "") -> Problem:
+    return Problem(
+        code=code, input=field.input, path=field.path, message=message, hint=hint, where=field.where
+    )
+
+
+def _said(problem: Problem, override: Override) -> Problem:
+    """Return a problem that tells which line of a file of overrides asked for it."""
+    if override.said in ("--set", "--set-any"):
+        return problem
+    return evolve(problem, message=f"{problem.message} (asked by {override.said})")

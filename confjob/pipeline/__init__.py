@@ -1,0 +1,136 @@
+"""The program as one visible list of calls: declare, load, filter, infer, override,
+deliver, render, submit, track.
+
+Front ends (the command line, Python, later the web form and sweeps) stand on these
+functions; the verbs meet in this package and nowhere else. Here is the way to a plan;
+`preview` shows one, `launching` makes it a run, `afterwards` looks after runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+from confjob.declare import find_target, read_project
+from confjob.deliver import check, deliver
+from confjob.errors import InvalidOverrides
+from confjob.form import Form, Plan
+from confjob.keypath import KeyPath
+from confjob.model import Problem, Resources
+from confjob.override import judge
+from confjob.pipeline.reading import form_of, formats_of, job_of
+from confjob.pipeline.requests import Request, requested
+from confjob.pipeline.settling import Settled, settle
+from confjob.project import Project
+from confjob.render import command
+from confjob.tree import Json
+
+__all__ = ["ListedJob", "Request", "list_jobs", "make_plan", "read_form"]
+
+
+@frozen(kw_only=True)
+class ListedJob:
+    """A line of `confjob jobs`."""
+
+    name: str
+    runs: str
+    description: str
+
+
+def list_jobs(project: Project) -> list[ListedJob]:
+    """Return the manifest's jobs, without reading their code."""
+    jobs = read_project(project).manifest.jobs
+    return [
+        ListedJob(
+            name=name,
+            runs=table.function or " ".join(table.command or ()),
+            description=table.description,
+        )
+        for name, table in jobs.items()
+    ]
+
+
+def read_form(project: Project, request: Request) -> Form:
+    """Return what may be changed in a job.
+
+    Raises:
+        ConfjobError: When it is declared wrongly, or its sources can't be read.
+    """
+    return form_of(project, job_of(project, read_project(project), request))
+
+
+def make_plan(project: Project, request: Request) -> Plan:
+    """Decide everything, verify it, and do nothing.
+
+    Raises:
+        InvalidOverrides: With every reason why the request can't be met.
+        ConfjobError: When the job can't be read, or the target is unknown.
+    """
+    declared = read_project(project)
+    job = job_of(project, declared, request)
+    target = find_target(project, declared, request.target or job.target)
+    overrides, unreadable = requested(project, job, request)
+    settled = settle(project, form_of(project, job), overrides)
+    judged = judge(settled.form, settled.pending)
+    formats = formats_of(project, job)
+    delivered = deliver(settled.form, settled.pending, formats, settled.trees())
+    argv, unfilled = command(settled.form, delivered.documents, delivered.whole, request.extra)
+    resources, unclear = _resources(settled)
+    found = [*unreadable, *settled.problems, *judged, *delivered.problems, *unfilled, *unclear]
+    errors = _errors(found)
+    if not errors:
+        # Starting a framework takes seconds; what is refused anyway need not wait for it.
+        found.extend(check(settled.form, delivered, formats))
+        errors = _errors(found)
+    if errors:
+        raise InvalidOverrides.of(errors)
+    return Plan(
+        form=settled.form,
+        changes=settled.changes,
+        deliveries=delivered.deliveries,
+        documents=delivered.documents,
+        target=target,
+        command=argv,
+        resources=resources,
+        env=delivered.documents["env"].tree,
+        warnings=(*settled.form.warnings, *_distinct(each for each in found if each.severity == "warning")),
+    )
+
+
+def _resources(settled: Settled) -> tuple[Resources, list[Problem]]:
+    """Return what the job needs, and the amounts that can't be read."""
+    good: dict[str, Json] = {}
+    problems: list[Problem] = []
+    for key, value in settled.trees()["resources"].items():
+        try:
+            Resources.parse({key: value})
+        except (ValueError, TypeError) as error:
+            path = KeyPath((key,))
+            where = settled.form.documents["resources"].where(path)
+            hint = "16GiB, 512MB; 4h, 1d12h, 90m"
+            problems.append(
+                Problem(
+                    code="unreadable-value",
+                    input="resources",
+                    path=path,
+                    message=str(error),
+                    hint=hint,
+                    where=where,
+                )
+            )
+        else:
+            good[key] = value
+    return Resources.parse(good), problems
+
+
+def _errors(problems: Iterable[Problem]) -> list[Problem]:
+    return _distinct(problem for problem in problems if problem.severity == "error")
+
+
+def _distinct(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems without repetition: a type and a whole schema may say the same."""
+    seen: dict[tuple[str, KeyPath, str], Problem] = {}
+    for problem in problems:
+        seen.setdefault((problem.input, problem.path, problem.message), problem)
+    return list(seen.values())

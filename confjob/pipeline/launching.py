@@ -1,0 +1,104 @@
+"""From a plan to a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from attrs import frozen
+
+from confjob.declare import open_engine
+from confjob.deliver import patched
+from confjob.form import Plan
+from confjob.model import Engine, Problem, Submission
+from confjob.pipeline.grounding import ground
+from confjob.project import Project
+from confjob.render import change_record, render
+from confjob.store import Record, RunFolder
+from confjob.submit import foreground, submit
+from confjob.version import __version__
+from confjob.workspace.git import private_git_dir
+from confjob.workspace.layout import Layout
+from confjob.workspace.snapshot import Snapshot, capture
+
+__all__ = ["Launched", "launch"]
+
+
+@frozen(kw_only=True)
+class Launched:
+    """A run that exists and is about to start."""
+
+    id: str
+    submission: Submission
+    engine: Engine
+    warnings: tuple[Problem, ...] = ()
+
+    def start(self) -> None:
+        """Hand the run to its engine; raises `BackendError` when that refuses."""
+        for _ in submit(self.engine, [self.submission]):
+            pass
+
+    def foreground(self) -> int:
+        """Run it in this terminal; returns the command's exit code."""
+        return foreground(self.submission, self.engine)
+
+
+def launch(
+    project: Project, plan: Plan, *, name: str = "", tags: Sequence[str] = (), note: str = ""
+) -> Launched:
+    """Make the run of a plan: snapshot and run folder; it starts with `Launched.start`.
+
+    Raises:
+        InputError: When the project can't be captured.
+    """
+    engine = open_engine(project, plan.target)
+    snapshot = capture(project.root, project.state, limit=plan.job.snapshot_limit, links=plan.job.links)
+    run = project.store.fresh()
+    layout = Layout.of(run.path, snapshot, plan.job.links)
+    stands = ground(project, plan, run, layout, snapshot.has)
+    said = {"name": name, "tags": list(tags), "note": note}
+    record = _record(plan, run, snapshot, said)
+    files = render(plan, stands, patched(plan.form, plan.deliveries), record)
+    project.store.create(run, files.files, files.modes, files.links)
+    private_git_dir(project.root, run.path, commit=snapshot.commit)
+    return Launched(id=run.id, submission=files.submission, engine=engine, warnings=tuple(_unseen(snapshot)))
+
+
+def _record(plan: Plan, run: RunFolder, snapshot: Snapshot, said: Record) -> Record:
+    return {
+        "version": 1,
+        "confjob": __version__,
+        "id": run.id,
+        "job": plan.job.name,
+        "target": plan.target.name,
+        "backend": plan.target.backend,
+        "options": dict(plan.target.options),
+        "submitted": time.time(),
+        **said,
+        "changes": [change_record(change) for change in plan.changes],
+        "command": [getattr(word, "name", word) for word in plan.command],
+        "config_in_command": _in_command(plan),
+        "files": sorted(str(path) for path in plan.delivery.files),
+        "snapshot": snapshot.digest,
+        "commit": snapshot.commit,
+        "dirty": snapshot.dirty,
+    }
+
+
+def _in_command(plan: Plan) -> bool:
+    """Whether the run config reaches the job on its command line, so that nobody need read it."""
+    words = plan.job.command or ()
+    return plan.job.deliver == "flags" or any("{run-config:" in word for word in words)
+
+
+def _unseen(snapshot: Snapshot) -> Iterator[Problem]:
+    """Yield what the job will not see although it lies in the project."""
+    folders = [name for name in snapshot.ignored if name.endswith("/")]
+    if folders:
+        listed = ", ".join(folders[:8]) + (" …" if len(folders) > 8 else "")
+        yield Problem(
+            code="not-captured",
+            message=f"git ignores {listed}; the run will not have {'it' if len(folders) == 1 else 'them'}",
+            hint='folders the job needs: [workspace] link = ["…"] in launch.toml',
+            severity="warning",
+        )

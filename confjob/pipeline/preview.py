@@ -1,0 +1,99 @@
+"""The dry run: what a launch would change and run, as values that can be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from attrs import frozen
+
+from confjob.deliver import diff, patched
+from confjob.form import Form, Plan, Word
+from confjob.keypath import KeyPath
+from confjob.model import Problem, RunFile
+from confjob.pipeline.grounding import ground
+from confjob.project import Project
+from confjob.render import change_record, render
+from confjob.store import RunFolder
+from confjob.tree import Json
+from confjob.workspace.layout import Layout
+
+__all__ = ["Preview", "preview"]
+
+
+@frozen(kw_only=True)
+class Preview:
+    """A plan as people and programs read it; no secret value is in it."""
+
+    job: str
+    target: str
+    changes: list[dict[str, Any]]
+    diffs: Mapping[str, str]
+    run_config: Json
+    command: list[str]
+    script: str
+    warnings: tuple[Problem, ...]
+
+
+def preview(project: Project, plan: Plan) -> Preview:
+    """Return what a launch of `plan` would do; `RUN` stands for the run's id."""
+    run = RunFolder(id="RUN", path=project.state / "runs" / "RUN")
+    layout = Layout(
+        run_dir=run.path, tree=project.state / "snapshots" / "SNAPSHOT" / "tree", links=plan.job.links
+    )
+    stands = ground(project, plan, run, layout, lambda path: (project.root / path).exists())
+    files = render(plan, stands, patched(plan.form, plan.deliveries), {})
+    run_config = plan.documents["run-config"].tree if "run-config" in plan.documents else None
+    return Preview(
+        job=plan.job.name,
+        target=plan.target.name,
+        changes=[change_record(change) for change in plan.changes],
+        diffs=_masked_diffs(plan),
+        run_config=_without_secrets(plan.form, run_config),
+        command=[_word(word) for word in plan.command],
+        script=str(files.files["job.sh"]),
+        warnings=plan.warnings,
+    )
+
+
+def _word(word: Word) -> str:
+    return f"$CONFJOB_RUN_DIR/private/{word.name}" if isinstance(word, RunFile) else word
+
+
+def _masked_diffs(plan: Plan) -> dict[str, str]:
+    """Return the diffs; a file with a secret in it, listed or not, is named and not shown."""
+    hidden = {
+        str(path) for name in plan.deliveries if _holds_secret(plan, name) for path in _files(plan, name)
+    }
+    shown = diff(plan.form, plan.deliveries)
+    return {
+        path: "(not shown: it holds a secret)\n" if path in hidden else text for path, text in shown.items()
+    }
+
+
+def _holds_secret(plan: Plan, name: str) -> bool:
+    trees = (plan.form.documents[name].tree, plan.documents[name].tree)
+    return any(plan.form.is_secret(name, KeyPath(), tree) for tree in trees)
+
+
+def _files(plan: Plan, name: str) -> list[PurePosixPath]:
+    delivery = plan.deliveries.get(name)
+    return list(delivery.files) if delivery else []
+
+
+def _without_secrets(form: Form, tree: Json, at: KeyPath = KeyPath()) -> Json:
+    """Return the run config without its secret values, listed or not."""
+    if isinstance(tree, dict):
+        return {
+            key: _without_secrets(form, below, at.child(key))
+            for key, below in tree.items()
+            if not form.calls_secret("run-config", at.child(key))
+        }
+    if isinstance(tree, list):
+        return [
+            _without_secrets(form, below, at.child(index))
+            for index, below in enumerate(tree)
+            if not form.calls_secret("run-config", at.child(index))
+        ]
+    return tree

@@ -1,0 +1,55 @@
+"""From a job's name to its form: declare, load, filter, infer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from confjob.declare import Declared, declare
+from confjob.filter import unmatched, visible
+from confjob.form import Form, Typing
+from confjob.infer import infer
+from confjob.load import choose, format_of, load
+from confjob.model import Document, Format, JobSpec
+from confjob.pipeline.requests import Request
+from confjob.project import Project
+
+__all__ = ["form_of", "formats_of", "job_of", "typed"]
+
+
+def job_of(project: Project, declared: Declared, request: Request) -> JobSpec:
+    """Return the requested job, with the files that were picked for it."""
+    return choose(project, declare(project, declared, request.job), request.files)
+
+
+def form_of(project: Project, job: JobSpec) -> Form:
+    """Load a job's sources and return what may be changed in them."""
+    ask = project.ask(project.interpreter(job.python))
+    return typed(project, job, load(project, job, ask))
+
+
+def typed(project: Project, job: JobSpec, documents: Mapping[str, Document]) -> Form:
+    """Filter the documents and infer the types of what is left."""
+    hidden = {name: project.registry.hide(document) for name, document in documents.items()}
+    shown = {spec.input: visible(documents[spec.input], spec, hidden[spec.input]) for spec in job.inputs}
+    formats = formats_of(project, job)
+    typing = {
+        spec.input: Typing(
+            author=spec.schema,
+            framework=formats[spec.input].schema(documents[spec.input]) if spec.input in formats else None,
+            hints=project.registry.infer(documents[spec.input]),
+        )
+        for spec in job.inputs
+    }
+    doubts = [
+        *job.warnings,
+        *(warning for spec in job.inputs for warning in spec.warnings),
+        *(warning for document in documents.values() for warning in document.warnings),
+        *(warning for spec in job.inputs for warning in unmatched(documents[spec.input], spec)),
+        *project.registry.warnings,
+    ]
+    return infer(job, documents, shown, hidden, typing, tuple(doubts))
+
+
+def formats_of(project: Project, job: JobSpec) -> dict[str, Format]:
+    """Return the format of each file input, by input."""
+    return {spec.input: format_of(project, spec) for spec in job.inputs if spec.kind == "file"}

@@ -1,0 +1,67 @@
+"""What a person asks for, and the overrides that this makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from attrs import field, frozen
+
+from confjob.errors import ConfjobError
+from confjob.form import Override
+from confjob.keypath import PathSyntaxError
+from confjob.model import Document, JobSpec, Problem, Source
+from confjob.override import from_document, parse_set
+from confjob.project import Project
+
+__all__ = ["Request", "requested"]
+
+
+@frozen(kw_only=True)
+class Request:
+    """What a person asks for.
+
+    Args:
+        job: A job of the manifest, `train.py:train`, or `train.py`.
+        sets: `--set` arguments, in order.
+        any_sets: `--set-any` arguments, in order.
+        inputs: Files of overrides, absolute; `sets` win over them.
+        overrides: Requests that are data already (Python, the web form); they win.
+        files: Name of a file input to the file picked for it.
+        target: Where to run, or None for the default.
+        extra: Arguments for the job's command.
+    """
+
+    job: str
+    sets: tuple[str, ...] = ()
+    any_sets: tuple[str, ...] = ()
+    inputs: tuple[Path, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    files: Mapping[str, str] = field(factory=dict)
+    target: str | None = None
+    extra: tuple[str, ...] = ()
+
+
+def requested(project: Project, job: JobSpec, request: Request) -> tuple[list[Override], list[Problem]]:
+    """Return all overrides, the weakest first, and what of them can't be read."""
+    overrides: list[Override] = []
+    problems: list[Problem] = []
+    for path in request.inputs:
+        try:
+            overrides.extend(from_document(job, _overrides_file(project, path), path.name))
+        except ConfjobError as error:
+            problems.append(Problem(code="unreadable", message=error.message, hint=error.hint))
+    for option, any_type in (("--set", False), ("--set-any", True)):
+        for text in request.any_sets if any_type else request.sets:
+            try:
+                overrides.append(parse_set(text, option, any_type=any_type))
+            except PathSyntaxError as error:
+                problems.append(Problem(code="syntax", message=f"{option} {error}"))
+    return [*overrides, *request.overrides], problems
+
+
+def _overrides_file(project: Project, path: Path) -> Document:
+    """Load a file of overrides, which may lie anywhere."""
+    kind = project.registry.format_for(PurePosixPath(path.name))
+    file = path.resolve()
+    return kind.load(Source(input=path.name, path=PurePosixPath(file.name), root=file.parent))

@@ -1,0 +1,181 @@
+"""The files of a run folder: everything that a run is made of, as plain content.
+
+Rendering does nothing: the same function serves the dry run and the launch, which writes
+what it returns. No secret and no environment value is in `run.json` or `job.sh`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from attrs import frozen
+
+from confjob.form import Plan, Word
+from confjob.jobscript import script
+from confjob.model import Change, Resources, RunFile, Submission
+from confjob.probe import PROBES, Interpreter
+from confjob.render.command import FUNCTION, RUNNER
+from confjob.store import Record, RunFolder
+from confjob.tree import MISSING, Json
+from confjob.workspace import environment
+from confjob.workspace.imports import python_path
+from confjob.workspace.layout import RECORD, Layout
+from confjob.workspace.unpack import unpack_script
+
+__all__ = ["Ground", "RunFiles", "change_record", "render"]
+
+_RUNNER_FILE = Path(__file__).parents[1] / "job" / "runner.py"
+
+#: Above this many bytes of environment, job.sh makes room for it on the stack.
+_LARGE_ENVIRONMENT = 1 << 20
+
+
+@frozen(kw_only=True)
+class Ground:
+    """What a run stands on besides its plan.
+
+    Args:
+        run: The run's id and folder.
+        root: The project root.
+        layout: Where its snapshot and workspace lie.
+        exists: Whether the snapshot has a project-relative path.
+        interpreter: The job's Python.
+        imports: What the interpreter says of its import paths (`describe_environment`).
+        environ: The submitter's environment.
+    """
+
+    run: RunFolder
+    root: Path
+    layout: Layout
+    exists: Callable[[PurePosixPath], bool]
+    interpreter: Interpreter
+    imports: Mapping[str, Json]
+    environ: Mapping[str, str]
+
+
+@frozen(kw_only=True)
+class RunFiles:
+    """The content of a run folder: files by name, permissions that differ, links."""
+
+    files: Mapping[str, bytes | str]
+    modes: Mapping[str, int]
+    links: Mapping[str, str]
+    submission: Submission
+
+
+def render(plan: Plan, ground: Ground, patches: Mapping[PurePosixPath, bytes], record: Record) -> RunFiles:
+    """Return the files of a run.
+
+    Args:
+        plan: What is decided.
+        ground: What the run stands on.
+        patches: New bytes of the config files, by workspace-relative path.
+        record: The content of `run.json`.
+    """
+    run, private = ground.run, _private(plan)
+    variables, links = _variables(plan, ground)
+    forced = {*plan.env, *plan.delivery.environment, *_gpu_names(plan.resources)}
+    secret = any(change.secret for change in plan.changes)
+    patch_names = {f"patch/{path}": content for path, content in patches.items()}
+    return RunFiles(
+        files={
+            "run.json": json.dumps(record, indent=2) + "\n",
+            "job.sh": _job_script(plan, ground, variables),
+            "env": environment.env_file(variables, forced),
+            RECORD: ground.layout.record(),
+            **{f"private/{name}": content for name, content in private.items()},
+            **patch_names,
+        },
+        modes={name: 0o600 for name in patch_names if secret},
+        links={f"imports/{name}": target for name, target in links.items()},
+        submission=Submission(
+            run=run.id,
+            job=plan.job.name,
+            run_dir=run.path,
+            script=run.path / "job.sh",
+            resources=plan.resources,
+        ),
+    )
+
+
+def change_record(change: Change) -> dict[str, Any]:
+    """Return a change in the shape that `--json` promises; a secret value is left out."""
+    absent = MISSING if change.secret else None
+    values = {"before": change.before, "after": change.after}
+    return {
+        "input": change.input,
+        "path": str(change.path),
+        **{key: value for key, value in values.items() if value is not MISSING and absent is None},
+        "origin": change.said,
+        "where": str(change.where or ""),
+        **({"secret": True} if change.secret else {}),
+    }
+
+
+def _private(plan: Plan) -> dict[str, bytes | str]:
+    private: dict[str, bytes | str] = dict(plan.delivery.private)
+    function = plan.job.function
+    if RUNNER in plan.command and function is not None:
+        private[RUNNER.name] = _RUNNER_FILE.read_bytes()
+        request = {"version": 1, "module": function.module, "file": str(function.file)}
+        private[FUNCTION.name] = json.dumps({**request, "function": function.function, "call": function.call})
+    return private
+
+
+def _job_script(plan: Plan, ground: Ground, variables: Mapping[str, str]) -> str:
+    return script(
+        run_dir=ground.run.path,
+        run_id=ground.run.id,
+        unpack=unpack_script(ground.layout, root=ground.root),
+        cwd=str(ground.layout.prefix),
+        argv=_argv(plan.command, ground),
+        tidy=[str(ground.interpreter.path), "-B", str(PROBES / "tidy.py"), str(ground.run.path)],
+        raise_stack=environment.size(variables) > _LARGE_ENVIRONMENT,
+    )
+
+
+def _argv(command: tuple[Word, ...], ground: Ground) -> list[str]:
+    """Return the words with private files by path, and `python` as the job's own."""
+    words = [_path(ground, word) if isinstance(word, RunFile) else word for word in command]
+    # Not every environment has both names; the interpreter itself is always there.
+    if words[0] in ("python", "python3"):
+        words[0] = str(ground.interpreter.path)
+    return words
+
+
+def _path(ground: Ground, file: RunFile) -> str:
+    return str(ground.run.path / "private" / file.name)
+
+
+def _variables(plan: Plan, ground: Ground) -> tuple[dict[str, str], dict[str, str]]:
+    workspace = ground.layout.project
+    entries, shims = python_path(ground.root, workspace, ground.imports, ground.environ, exists=ground.exists)
+    if shims:
+        entries = [str(ground.run.path / "imports"), *entries]
+    delivered = {
+        name: _path(ground, value) if isinstance(value, RunFile) else value
+        for name, value in plan.delivery.environment.items()
+    }
+    place = environment.RunPlace(
+        run=ground.run.id,
+        run_dir=ground.run.path,
+        root=ground.root,
+        workspace=workspace,
+        exists=ground.exists,
+    )
+    variables = environment.captured(
+        ground.environ,
+        place,
+        environment.Interpreter(path=ground.interpreter.path),
+        python_path=entries,
+        job={**plan.env, **delivered, **_gpu_names(plan.resources)},
+    )
+    return variables, shims
+
+
+def _gpu_names(resources: Resources) -> dict[str, str]:
+    """`gpus = 0` hides all GPUs; other counts are the engine's to give."""
+    return {"CUDA_VISIBLE_DEVICES": ""} if resources.gpus == 0 else {}
