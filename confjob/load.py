@@ -108,7 +108,10 @@ def _document(project: Project, job: JobSpec, spec: InputSpec, ask: Ask | None) 
     source = Source(input=spec.input, path=path, root=project.root, command=command, ask=ask)
     if path is None:
         return Document(source=source, nodes=spec.defaults or {KeyPath(): Node(value={})})
-    contained(project.root, path)
+    if (project.root / path).exists():
+        # A format may know names that are no files (a framework's built-in configs); what
+        # is a file must lie in the project, whoever reads it.
+        contained(project.root, path)
     document = format_of(project, spec).load(source)
     if spec.kind == "run-config":
         # Its values are defaults: nothing is ever delivered into the file they come from.

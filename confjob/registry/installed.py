@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from confjob.errors import PluginError
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
 __all__ = ["BUILTIN", "Installed", "Kind", "Plugin"]
 
@@ -38,6 +38,8 @@ BUILTIN: Final[Mapping[Kind, Mapping[str, str]]] = {
 
 #: The groups of entry points.
 _GROUPS: Final = ("confjob.formats", "confjob.backends", "confjob.plugins")
+
+_NAMELESS: Final = "a distribution without a name"
 
 
 @frozen(kw_only=True)
@@ -114,8 +116,7 @@ class Installed:
         return not self._blocked.isdisjoint(names) or _normal(distribution) in normal
 
     def _described(self, kind: Kind, point: EntryPoint, names: Collection[str]) -> Plugin:
-        # Broken metadata has no name, whatever the types say.
-        name, version = ((point.dist.name or "?"), point.dist.version or "?") if point.dist else ("?", "?")
+        name, version = _identity(point.dist)
         state: Literal["ok", "blocked", "shadowed"] = "ok"
         if self._blocks(names, name):
             state = "blocked"
@@ -141,17 +142,25 @@ class Installed:
         found: dict[str, list[EntryPoint]] = {group: [] for group in _GROUPS}
         seen: set[str] = set()
         for dist in distributions():
-            name = "?"
+            name, _ = _identity(dist)
             try:
-                name, points = dist.name, list(dist.entry_points)
+                points = [] if name in seen else list(dist.entry_points)
             except Exception as error:  # noqa: BLE001
                 self.failed.append(PluginError(f"the entry points of {name} can't be read: {error}"))
                 continue
-            for point in points if name not in seen else ():
+            for point in points:
                 if point.group in found:
                     found[point.group].append(point)
-            seen.add(name)
+            seen |= {name} - {_NAMELESS}
         return {group: sorted(points) for group, points in found.items()}
+
+
+def _identity(dist: Distribution | None) -> tuple[str, str]:
+    """Return a distribution's name and version, whatever its metadata lacks."""
+    try:
+        return (dist.name or _NAMELESS, dist.version or "?") if dist else (_NAMELESS, "?")
+    except Exception:  # noqa: BLE001 - what missing metadata raises differs by Python
+        return _NAMELESS, "?"
 
 
 def _normal(distribution: str) -> str:

@@ -16,6 +16,7 @@ def train(
     weight_decay: float = 1e-4,
     seed: int = 42,
 ) -> None:
+    print(f"learning_rate {learning_rate}, batch_size {batch_size}")
     weights, metrics = train_network(
         learning_rate, epochs, batch_size, hidden, weight_decay=weight_decay, seed=seed
     )
