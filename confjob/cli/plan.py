@@ -62,6 +62,7 @@ def _json(shown: Preview) -> dict[str, Any]:
         "files": {path: {"diff": diff} for path, diff in shown.diffs.items()},
         "run_config": shown.run_config,
         "command": shown.command,
+        "python": shown.python,
         "script": shown.script,
         "warnings": [problem_json(problem) for problem in shown.warnings],
     }
@@ -75,7 +76,7 @@ def _print(shown: Preview) -> None:
         _heading(path)
         for line in diff.splitlines():
             click.echo(_coloured(line))
-    _heading("command")
+    _heading(f"command, with python {shown.python}")
     click.echo(shlex.join(shown.command))
     _heading("changes" if shown.changes else "no changes: the job runs with its present inputs")
     for change in shown.changes:

@@ -8,7 +8,7 @@ functions; the verbs meet in this package and nowhere else. Here is the way to a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from attrs import frozen
 

@@ -57,7 +57,7 @@ def launch(
     layout = Layout.of(run.path, snapshot, plan.job.links)
     stands = ground(project, plan, run, layout, snapshot.has)
     said = {"name": name, "tags": list(tags), "note": note}
-    record = _record(plan, run, snapshot, said)
+    record = _record(plan, run, snapshot, {**said, "python": str(stands.interpreter.path)})
     files = render(plan, stands, patched(plan.form, plan.deliveries), record)
     project.store.create(run, files.files, files.modes, files.links)
     private_git_dir(project.root, run.path, commit=snapshot.commit)

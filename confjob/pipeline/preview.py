@@ -32,6 +32,7 @@ class Preview:
     diffs: Mapping[str, str]
     run_config: Json
     command: list[str]
+    python: str
     script: str
     warnings: tuple[Problem, ...]
 
@@ -52,6 +53,7 @@ def preview(project: Project, plan: Plan) -> Preview:
         diffs=_masked_diffs(plan),
         run_config=_without_secrets(plan.form, run_config),
         command=[_word(word) for word in plan.command],
+        python=f"{stands.interpreter.path} ({stands.interpreter.why})",
         script=str(files.files["job.sh"]),
         warnings=plan.warnings,
     )

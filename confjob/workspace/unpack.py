@@ -72,19 +72,24 @@ run={run}
 workspace=$run/{workspace}
 prefix={prefix}
 
+# each FIND-ARGUMENTS: whether find and all that it ran succeeded
+each() {{
+  failed=$(find . "$@") && [ -z "$failed" ]
+}}
+
 # fill FOLDER: copy the snapshot into it
 fill() {{
   cd "$tree" && mkdir -p "$1" || return 1
   share={share}
   [ "$(id -u)" -ne 0 ] || share={copy}
-  [ -z "$(find . ! -type d ! \\( -type f -size +{blocks} \\) -exec sh -c {copy} "$1" {{}} +)" ] &&
-    [ -z "$(find . -type f -size +{blocks} -exec sh -c "$share" "$1" {{}} +)" ]
+  each ! -type d ! \\( -type f -size +{blocks} \\) -exec sh -c {copy} "$1" {{}} + &&
+    each -type f -size +{blocks} -exec sh -c "$share" "$1" {{}} +
 }}
 
 # restore FOLDER: copy what it lacks of the snapshot
 restore() {{
-  cd "$tree" && [ -z "$(find . -type d -exec sh -c {linked} "$1" {{}} +)" ] &&
-    [ -z "$(find . ! -type d -exec sh -c {restore} "$1" {{}} +)" ]
+  cd "$tree" && each -type d -exec sh -c {linked} "$1" {{}} + &&
+    each ! -type d -exec sh -c {restore} "$1" {{}} +
 }}
 
 # writable FOLDER: only what no snapshot shares (a shared content has several links)
@@ -94,7 +99,7 @@ writable() {{
 
 patch() {{
   [ -d "$run/patch" ] || return 0
-  cd "$run/patch" && [ -z "$(find . -type f -exec sh -c {patch} "$1" {{}} +)" ]
+  cd "$run/patch" && each -type f -exec sh -c {patch} "$1" {{}} +
 }}
 
 # link FOLDER PLACE TARGET

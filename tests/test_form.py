@@ -1,0 +1,89 @@
+from pathlib import Path, PurePosixPath
+
+from confjob.form import Form, Typing
+from confjob.keypath import KeyPath, PathFilter
+from confjob.model import Document, InputSpec, JobSpec, Node, Source
+from confjob.tree import MISSING, walk
+
+
+def p(text):
+    return KeyPath.parse(text)
+
+
+def form(tree, typing=None, hidden=(), **spec):
+    source = Source(input="c.yaml", path=PurePosixPath("c.yaml"), root=Path())
+    document = Document(source=source, nodes={path: Node(value=value) for path, value in walk(tree)})
+    declared = InputSpec(name="c", kind="file", path=PurePosixPath("c.yaml"), **spec)
+    return Form(
+        job=JobSpec(name="j", inputs=(declared,), command=("x",)),
+        documents={"c.yaml": document},
+        typing={"c.yaml": typing or Typing()},
+        fields=(),
+        hidden={"c.yaml": frozenset(map(p, hidden))},
+    )
+
+
+def test_types_come_from_the_author_then_the_framework_then_plugins_then_the_value():
+    value = Node(value=3)
+    author = {"properties": {"a": {"minimum": 0}}}
+    framework = {"properties": {"a": {"type": ["integer", "string"]}, "b": {"type": "string"}}}
+    hints = {p("a"): {"type": "number"}, p("c"): {"type": "boolean"}}
+    assert Typing().at(p("a"), value) == ({"type": "integer"}, "value")
+    assert Typing(hints=hints).at(p("a"), value) == ({"type": "number"}, "siblings")
+    assert Typing(framework=framework, hints=hints).at(p("b"), None) == ({"type": "string"}, "framework")
+    schema, typed_by = Typing(author=author, framework=framework).at(p("a"), value)
+    assert typed_by == "author"
+    assert schema["minimum"] == 0
+    assert schema["type"] == "integer"
+    assert Typing().at(p("a"), None) == ({}, "value")
+
+
+def test_a_field_is_known_whether_or_not_it_is_there():
+    known = form({"a": 1}, required=(p("b"), p("a")))
+    assert (known.field("c.yaml", p("a")).value, known.field("c.yaml", p("a")).required) == (1, False)
+    assert (known.field("c.yaml", p("b")).value, known.field("c.yaml", p("b")).required) == (MISSING, True)
+    assert not known.field("c.yaml", p("x")).required
+
+
+def test_filter_and_plugins_decide_together():
+    known = form({}, hidden=["t.h"], filter=PathFilter("t", "t.x"))
+    assert [
+        text
+        for text in ("t", "t.a", "t.x", "t.x.y", "t.h", "t.h.y", "u", "")
+        if known.selects("c.yaml", p(text))
+    ] == [
+        "t",
+        "t.a",
+    ]
+    assert not form({}, hidden=[""]).selects("c.yaml", p("a"))
+
+
+def test_a_value_is_secret_below_and_around_a_secret():
+    known = form({"k": {"token": "s", "n": 1}, "tags": ["a"]}, secrets=(p("k.token"), p("tags[0]")))
+    secret = {
+        text
+        for text in ("", "k", "k.token", "k.n", "tags", "tags[0]")
+        if known.field("c.yaml", p(text)).secret
+    }
+    assert secret == {"", "k", "k.token", "tags", "tags[0]"}
+    assert known.calls_secret("c.yaml", p("k.token.new"))
+    assert not known.calls_secret("c.yaml", p("k"))
+    assert known.is_secret("c.yaml", p("k"), MISSING)
+
+
+def test_a_schema_makes_secret_what_it_describes():
+    author = {"properties": {"k": {"properties": {"t": {"type": "string", "format": "password"}}}, "a": {}}}
+    known = form({"k": {"t": "s", "n": 1}, "a": 2}, Typing(author=author))
+    assert [text for text in ("k", "k.t", "k.n", "a") if known.field("c.yaml", p(text)).secret] == [
+        "k",
+        "k.t",
+    ]
+    hints = Typing(hints={p("a"): {"writeOnly": True}})
+    assert form({"a": 2}, hints).field("c.yaml", p("a")).secret
+
+
+def test_only_the_run_config_and_files_are_listed():
+    known = form({"a": 1})
+    listed = known.field("c.yaml", p("a"))
+    everything = Form(job=known.job, documents=known.documents, typing=known.typing, fields=(listed,))
+    assert list(everything.listed()) == [listed]
