@@ -5,8 +5,10 @@ Whatever a plugin needs is here; whatever is not here may change without notice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+
+from attrs import evolve
 
 from confjob import tree
 from confjob.errors import BackendError, ConfjobError, InputError, InvalidOverrides
@@ -77,12 +79,13 @@ Parse = Callable[[str, PurePosixPath], Mapping[KeyPath, Node]]
 Edit = Callable[[Document, str, Sequence[Change]], str]
 
 
-def text_format(
+def text_format(  # noqa: PLR0913, PLR0917 - keyword by keyword, what a format may have
     name: str,
     suffixes: tuple[str, ...],
     parse: Parse,
     edit: Edit,
     schema: Callable[[Document], Schema | None] = lambda _: None,
+    doubts: Callable[[Document, str], Iterable[Problem]] = lambda _, __: (),
 ) -> Format:
     """Build a format from two functions over the text of one file.
 
@@ -92,10 +95,13 @@ def text_format(
         parse: Reads the text; raises `InputError("file:line:column: why")`.
         edit: Rewrites only what changes; raises `InvalidOverrides` with all refusals.
         schema: As in `Format`.
+        doubts: What a person should know of a loaded text; each a warning.
     """
 
     def load(source: Source) -> Document:
-        return Document(source=source, nodes=parse(require_text(source), source.path or PurePosixPath()))
+        text = require_text(source)
+        document = Document(source=source, nodes=parse(text, source.path or PurePosixPath()))
+        return evolve(document, warnings=tuple(doubts(document, text)))
 
     def deliver(document: Document, changes: Sequence[Change]) -> Delivery:
         source = document.source

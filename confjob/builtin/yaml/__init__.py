@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from confjob.plugin import Change, Document, Format, KeyPath, Node, hookimpl, text_format
+from confjob.plugin import Change, Document, Format, KeyPath, Node, Problem, hookimpl, text_format
 
-__all__ = ["FORMAT", "confjob_formats", "edit", "parse"]
+__all__ = ["FORMAT", "confjob_formats", "doubts", "edit", "parse"]
 
 
 def parse(text: str, file: PurePosixPath) -> Mapping[KeyPath, Node]:
@@ -47,7 +47,33 @@ def edit(document: Document, text: str, changes: Sequence[Change]) -> str:
     return revise(document, text, changes, language)
 
 
-FORMAT: Format = text_format("yaml", (".yaml", ".yml"), parse=parse, edit=edit)
+def doubts(document: Document, text: str) -> Iterator[Problem]:
+    """Yield a warning for the numbers that some readers of YAML take for text."""
+    from confjob.builtin.yaml.resolve import is_text_to_pyyaml
+
+    numbers = [
+        (path, node.where)
+        for path, node in document.nodes.items()
+        if isinstance(node.value, float) and node.where is not None and not node.style
+    ]
+    doubtful = {path: where for path, where in numbers if is_text_to_pyyaml(text[where.start : where.end])}
+    if not doubtful:
+        return
+    path, where = next(iter(doubtful.items()))
+    spelled = text[where.start : where.end]
+    others = f" (and {len(doubtful) - 1} more like it)" if len(doubtful) > 1 else ""
+    yield Problem(
+        code="readers-differ",
+        input=document.source.input,
+        path=path,
+        message=f"'{spelled}' is a number to OmegaConf and YAML 1.2, and text to PyYAML{others}",
+        hint="all readers agree on a dot and a signed exponent, which is what confjob writes: 2.0e-5",
+        where=where,
+        severity="warning",
+    )
+
+
+FORMAT: Format = text_format("yaml", (".yaml", ".yml"), parse=parse, edit=edit, doubts=doubts)
 
 
 @hookimpl

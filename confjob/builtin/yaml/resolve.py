@@ -15,7 +15,7 @@ import yaml
 
 from confjob.plugin import Json
 
-__all__ = ["MERGE", "is_merge", "value_of"]
+__all__ = ["MERGE", "is_merge", "is_text_to_pyyaml", "value_of"]
 
 MERGE: Final = "<<"
 
@@ -52,6 +52,12 @@ def value_of(text: str, *, plain: bool, tag: str = "") -> Json:
 def is_merge(text: str, *, plain: bool, tag: str) -> bool:
     """Whether a key merges another mapping into this one."""
     return text == MERGE and ((plain and not tag) or tag == f"{_STANDARD}merge")
+
+
+def is_text_to_pyyaml(text: str) -> bool:
+    """Whether PyYAML reads as text what is read here as a number."""
+    plain_text: bool = _rules().resolve(yaml.ScalarNode, text, (True, False)) == f"{_STANDARD}str"
+    return plain_text and _EXPONENT.fullmatch(text) is not None
 
 
 @cache
