@@ -204,7 +204,9 @@ class Document:
 class Problem:
     """Something wrong, with all that a person needs to mend it.
 
-    `code` is a stable word for machines (`unknown-path`, `wrong-type`, …).
+    `code` is a stable word for machines (`unknown-path`, `type`, …). A warning does not
+    keep a job from starting; a note is for whoever looks at the inputs, and `launch` does
+    not repeat it.
     """
 
     code: str
@@ -213,7 +215,7 @@ class Problem:
     path: KeyPath = field(factory=KeyPath)
     hint: str = ""
     where: Span | None = None
-    severity: Literal["error", "warning"] = "error"
+    severity: Literal["error", "warning", "note"] = "error"
 
 
 class Origin(IntEnum):

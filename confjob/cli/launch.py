@@ -66,11 +66,11 @@ def launch(
     request = request_of(job, sets, any_sets, inputs, files, target, ctx.meta["extra"])
     plan = make_plan(project, request)
     launched = launching.launch(project, plan, name=name, tags=tags, note=remark)
-    warn([*plan.warnings, *launched.warnings])
     if as_json:
         echo_json({"id": launched.id, "job": plan.job.name, "target": plan.target.name, "state": "STARTING"})
     else:
         click.echo(launched.id)
+    warn(each for each in (*plan.warnings, *launched.warnings) if each.severity == "warning")
     if foreground:
         return _exit(launched.foreground())
     launched.start()

@@ -51,9 +51,9 @@ def note(text: str) -> None:
 
 
 def warn(problems: Iterable[Problem]) -> None:
-    """Print warnings on stderr."""
+    """Print warnings and notes on stderr."""
     for problem in problems:
-        _problem(problem, "warning: ", "yellow")
+        _problem(problem, f"{problem.severity}: ", "cyan" if problem.severity == "note" else "yellow")
 
 
 def refusal(error: ConfjobError, *, as_json: bool) -> None:

@@ -156,7 +156,7 @@ def _target(
 ) -> Override:
     adds = left.startswith("+")
     input_name, path_text = split_input(left.removeprefix("+"))
-    if path_text.startswith("+"):
+    if path_text.startswith("+") and not adds:
         adds, path_text = True, path_text[1:]
     path = KeyPath.parse(path_text)
     if not path:

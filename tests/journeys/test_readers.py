@@ -26,6 +26,8 @@ def test_it_is_shown_as_a_number_and_told(project):
     (warning,) = shown["warnings"]
     assert (warning["path"], warning["where"]) == ("lr", "config.yaml:1:5")
     assert "and 1 more" in warning["message"]
+    assert "note: config.yaml:lr" in project.confjob("plan", "t").stderr
+    assert "note:" not in project.confjob("launch", "t").stderr
 
 
 def test_after_a_change_all_readers_get_a_float(project):

@@ -48,7 +48,7 @@ def edit(document: Document, text: str, changes: Sequence[Change]) -> str:
 
 
 def doubts(document: Document, text: str) -> Iterator[Problem]:
-    """Yield a warning for the numbers that some readers of YAML take for text."""
+    """Yield a note on the numbers that some readers of YAML take for text."""
     from confjob.builtin.yaml.resolve import is_text_to_pyyaml
 
     numbers = [
@@ -69,7 +69,7 @@ def doubts(document: Document, text: str) -> Iterator[Problem]:
         message=f"'{spelled}' is a number to OmegaConf and YAML 1.2, and text to PyYAML{others}",
         hint="all readers agree on a dot and a signed exponent, which is what confjob writes: 2.0e-5",
         where=where,
-        severity="warning",
+        severity="note",
     )
 
 
