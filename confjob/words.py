@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["did_you_mean", "listing", "nearest", "value_text"]
+__all__ = ["changed_to", "did_you_mean", "listing", "nearest", "value_text"]
 
 
 def nearest(name: str, options: Iterable[str], count: int = 3) -> list[str]:
@@ -33,6 +33,13 @@ def listing(items: Iterable[str], limit: int = 12) -> str:
     named = list(items)
     extra = len(named) - limit
     return ", ".join(named[:limit]) + (f" and {extra} more" if extra > 0 else "")
+
+
+def changed_to(change: Mapping[str, Any]) -> str:
+    """Return what a recorded change left: the value, `(deleted)`, or `(hidden)` for a secret."""
+    if change.get("secret"):
+        return "(hidden)"
+    return value_text(change["after"]) if "after" in change else "(deleted)"
 
 
 def value_text(value: Any) -> str:

@@ -27,8 +27,8 @@ FORBIDDEN_CALLS = {
 }
 UNSAFE_NAMES = {"UnsafeLoader", "FullLoader", "CUnsafeLoader", "CFullLoader"}
 
-#: Probes run project code, which is what they are for: in the job's interpreter, never here.
-RUN_PROJECT_CODE = ROOT / "confjob" / "probes"
+#: Runs project code, which is what it is for: in the job's interpreter, never in confjob's.
+RUNS_PROJECT_CODE = ROOT / "confjob" / "probes" / "kit.py"
 
 
 def modules():
@@ -40,7 +40,7 @@ def faults(tree, *, may_run=False):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            if name in FORBIDDEN_CALLS and not (may_run and name in ("eval", "exec")):
+            if name in FORBIDDEN_CALLS and not (may_run and name == "exec"):
                 yield f"{node.lineno}: {name}: {FORBIDDEN_CALLS[name]}"
             for keyword in node.keywords:
                 if keyword.arg == "shell" and ast.unparse(keyword.value) != "False":
@@ -53,7 +53,7 @@ def faults(tree, *, may_run=False):
 @pytest.mark.parametrize("path", modules())
 def test_nothing_is_evaluated_and_no_shell_is_called(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert list(faults(tree, may_run=RUN_PROJECT_CODE in path.parents)) == []
+    assert list(faults(tree, may_run=path == RUNS_PROJECT_CODE)) == []
 
 
 def test_every_kind_of_fault_is_found():

@@ -29,7 +29,9 @@ def style(text: str, **styles: Any) -> str:
 
 def echo_json(value: Any) -> None:
     """Print strict JSON: NaN and infinities, which it can't say, as YAML spells them."""
-    click.echo(json.dumps(_strict(value), indent=2, ensure_ascii=False))
+    text = json.dumps(_strict(value), indent=2, ensure_ascii=False)
+    # Half a surrogate pair can't be written; as an escape it is JSON.
+    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], elastic: int = -1) -> None:

@@ -9,7 +9,7 @@ import click
 
 from confjob.cli.options import WithExtra, as_json, inputs_options, project_of, request_of
 from confjob.cli.output import echo_json, problem_json, style, warn
-from confjob.words import value_text
+from confjob.words import changed_to, value_text
 
 if TYPE_CHECKING:
     from confjob.pipeline.preview import Preview
@@ -90,16 +90,11 @@ def _heading(text: str) -> None:
 
 def _change(change: dict[str, Any]) -> str:
     """Return `config.yaml:lr  0.1 -> 0.2  (--set, replaces config.yaml:3:5)`."""
-    hidden = change.get("secret", False)
-    before = "(hidden)" if hidden else _shown(change, "before", "(absent)")
-    after = "(hidden)" if hidden else _shown(change, "after", "(deleted)")
+    before = value_text(change["before"]) if "before" in change else "(absent)"
+    before = "(hidden)" if change.get("secret") else before
     place = f", replaces {change['where']}" if change["where"] and "before" in change else ""
     name = style(f"{change['input']}:{change['path']}", bold=True)
-    return f"{name}  {before} -> {after}  ({change['origin']}{place})"
-
-
-def _shown(change: dict[str, Any], key: str, absent: str) -> str:
-    return value_text(change[key]) if key in change else absent
+    return f"{name}  {before} -> {changed_to(change)}  ({change['origin']}{place})"
 
 
 def _coloured(line: str) -> str:

@@ -59,12 +59,9 @@ def _state(text: str | None) -> str | None:
 
 def _row(run: dict) -> list[str]:  # type: ignore[type-arg]
     from confjob.cli.times import ago
-    from confjob.words import value_text
+    from confjob.words import changed_to
 
-    changes = (
-        f"{change['path']}={value_text(change['after'])}" if "after" in change else f"{change['path']}-"
-        for change in run["changes"]
-    )
+    changes = (f"{change['path']}={changed_to(change)}" for change in run["changes"])
     return [
         run["id"],
         run["job"],

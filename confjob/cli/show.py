@@ -54,20 +54,26 @@ def _json(form: Form) -> dict[str, Any]:
 
 
 def _field(field: Field) -> dict[str, Any]:
-    from confjob import schema as schemas
     from confjob.tree import MISSING
 
     value = {} if field.secret or field.value is MISSING else {"value": field.value}
     return {
         "input": field.input,
         "path": str(field.path),
-        "type": schemas.type_name(field.schema),
+        "type": _type(field),
         **value,
         "schema": field.schema,
         "where": str(field.where or ""),
         **({"required": True} if field.required else {}),
         **({"secret": True} if field.secret else {}),
     }
+
+
+def _type(field: Field) -> str:
+    """Return the type as people know it; a null of which nothing more is known is `null`."""
+    from confjob import schema as schemas
+
+    return "null" if field.value is None and not field.schema else schemas.type_name(field.schema)
 
 
 def _table(form: Form) -> None:
@@ -89,7 +95,7 @@ def _row(field: Field) -> list[str]:
     return [
         field.input,
         str(field.path),
-        schemas.type_name(field.schema),
+        _type(field),
         value,
         schemas.constraints(field.schema),
         str(field.where or "-"),

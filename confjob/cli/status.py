@@ -36,7 +36,7 @@ def status(ctx: click.Context, run: str, as_json: bool) -> None:
 
 def _print(known: dict[str, Any]) -> None:
     from confjob.cli.times import duration, moment
-    from confjob.words import value_text
+    from confjob.words import changed_to
 
     colour = {"SUCCEEDED": "green", "RUNNING": "cyan", "STARTING": "cyan"}.get(known["state"], "red")
     reason = f"  {known['reason']}" if known["reason"] else ""
@@ -57,6 +57,5 @@ def _print(known: dict[str, Any]) -> None:
         dirty = " with uncommitted changes" if known["dirty"] else ""
         click.echo(f"  {'commit':<10}{known['commit'][:12]}{dirty}")
     for change in known["changes"]:
-        after = value_text(change["after"]) if "after" in change else "(deleted)"
-        click.echo(f"  {'changed':<10}{change['input']}:{change['path']} = {after}")
+        click.echo(f"  {'changed':<10}{change['input']}:{change['path']} = {changed_to(change)}")
     click.echo(f"  {'folder':<10}{known['dir']}")

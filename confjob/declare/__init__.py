@@ -22,12 +22,16 @@ def read_project(project: Project) -> Declared:
     Raises:
         ManifestError: With every fault of the manifest.
         InputError: When it is not TOML.
+        PluginError: When a plugin that it requires is not installed.
     """
     if project.manifest is None:
         return Declared(manifest=Manifest())
     source = Source(input=str(project.manifest), path=project.manifest, root=project.root)
     document = project.registry.format("toml").load(source)
-    return Declared(manifest=read_manifest(document), document=document)
+    manifest = read_manifest(document)
+    if manifest.plugins:
+        project.registry.require(manifest.plugins)
+    return Declared(manifest=manifest, document=document)
 
 
 def declare(project: Project, declared: Declared, name: str) -> JobSpec:

@@ -95,6 +95,12 @@ def _strict(kind: type, names: str) -> Any:
     return structure
 
 
+def _number(value: Json, _: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"must be a number, not {_shown(value)}")
+    return value
+
+
 def _union(value: Json, kind: Any) -> Json:
     for option in get_args(kind):
         if _fits(value, get_origin(option) or option):
@@ -176,7 +182,7 @@ def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kind, names in ((str, "text"), (int, "a whole number"), (bool, "true or false")):
         converter.register_structure_hook(kind, _strict(kind, names))
-    converter.register_structure_hook_func(lambda kind: kind is float, _strict(float, "a number"))
+    converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(_has_origin(dict), _mapping)
     converter.register_structure_hook_func(_has_origin(list), _list)
     converter.register_structure_hook_func(_has_origin(Literal), _choice)

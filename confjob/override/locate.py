@@ -130,10 +130,11 @@ def _at(form: Form, spot: Spot) -> str:
 def _not_an_input(form: Form, override: Override, spot: Spot) -> Problem:
     spec = form.spec(spot.input)
     excluded = spec.filter.excluded_by(spot.path)
+    place = f" ({spec.filter_where.file}:{spec.filter_where.line})" if spec.filter_where else ""
     if excluded is not None:
-        hint = f"the job's filter excludes '{excluded}'"
+        hint = f"the job's filter excludes '{excluded}'{place}"
     elif not spec.filter.includes(spot.path):
-        hint = f"the job's filter includes only {listing(map(str, spec.filter.include))}"
+        hint = f"the job's filter includes only {listing(map(str, spec.filter.include))}{place}"
     else:
         hint = "a plugin hides it"
     where = form.documents[spot.input].where(spot.path)
@@ -142,7 +143,7 @@ def _not_an_input(form: Form, override: Override, spot: Spot) -> Problem:
         input=spot.input,
         path=spot.path,
         message=f"'{override.path}' may not be changed",
-        hint=hint + (f" ({spec.filter_where.file}:{spec.filter_where.line})" if spec.filter_where else ""),
+        hint=hint,
         where=where,
     )
 

@@ -103,6 +103,21 @@ class Registry:
         """Return the backend called `name`; raises `PluginError` as `format` does."""
         return self._find("backends", Backend, name, lambda record: record.name == name)
 
+    def require(self, names: Iterable[str]) -> None:
+        """Check that the plugins a manifest names (by name or distribution) are installed.
+
+        Raises:
+            PluginError: Naming those that are not, and the line that would install them.
+        """
+        known = {name for plugin in self.installed() for name in (plugin.name, plugin.distribution)}
+        missing = [name for name in names if name not in known]
+        if missing:
+            packages = [_PACKAGES.get(name, f"confjob-{name.removeprefix('confjob-')}") for name in missing]
+            raise PluginError(
+                f"launch.toml requires plugins that are not installed: {listing(missing)}",
+                hint=f"pip install {' '.join(packages)}",
+            )
+
     def hide(self, document: Document) -> frozenset[KeyPath]:
         """Return the paths that ambient plugins hide, each with all below it.
 

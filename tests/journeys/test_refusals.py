@@ -140,3 +140,21 @@ def test_usage_errors_exit_with_2(project):
     project.write(FILES)
     assert "did you mean 'launch'" in project.confjob("lanch", code=2).stderr
     project.confjob("launch", "train", "batch_size=1", code=2)
+
+
+def test_required_plugins_are_named_with_the_line_that_installs_them(project):
+    """`plugins = […]` is a promise that is checked, not a remark."""
+    project.write({**FILES, "launch.toml": 'plugins = ["slurm", "yaml"]\n' + FILES["launch.toml"]})
+    refused = project.json("show", "train", code=1)
+    assert "not installed: slurm" in refused["error"]
+    assert refused["problems"][0]["hint"] == "pip install confjob-slurm"
+
+
+def test_a_broken_plugin_of_the_project_hurts_only_what_needs_it(project):
+    """It is one warning; the job is shown, planned and launched all the same."""
+    project.write({**FILES, "confjob_plugins.py": "import nothing_of_that_name\n"})
+    shown = project.confjob("show", "train")
+    assert "confjob_plugins.py cannot be imported" in shown.stderr
+    assert "batch_size" in shown.stdout
+    assert "cannot be imported" not in project.confjob("-p", "no:confjob_plugins", "show", "train").stderr
+    assert project.launch("train")["state"] == "SUCCEEDED"
