@@ -462,7 +462,8 @@ class Format:
         suffixes: Endings of file names (`.yaml`, `.env`), matched by `str.endswith`.
         schema: The framework's own schema of the document, or None.
         check: The framework's own verdict on each of many deliveries, in one start.
-        recognize: Files in a folder that this format knows, as `[[jobs.x.files]]` tables.
+        recognize: Files in a folder that this format knows, as `[[jobs.x.files]]` tables;
+            the extra keys `job` and `command` name the job that reads the file.
     """
 
     name: str

@@ -13,6 +13,7 @@ __all__ = ["VERBS", "Settings", "confjob"]
 
 #: verb -> what `confjob --help` says of it; the module has the verb's name.
 VERBS: Final = {
+    "init": "Write a first launch.toml from what lies in this folder.",
     "jobs": "List the jobs of this project.",
     "show": "Show every input of a job: path, type, value, where it stands.",
     "plan": "Show what a launch would change and run, and do nothing.",

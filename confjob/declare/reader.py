@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from confjob.declare.environs import environs, faults
 from confjob.declare.manifest import FileTable, JobTable, Manifest, RunConfigTable
 from confjob.declare.structure import problem_at, refusal
 from confjob.errors import ConfjobError, ManifestError
@@ -27,34 +28,13 @@ from confjob.model import (
     overlaid,
 )
 from confjob.project import Project
-from confjob.schema import Schema
 from confjob.tree import Json, walk
-from confjob.validation import Validator
+from confjob.validation import check_schema
 
 if TYPE_CHECKING:
     from confjob.declare.functions import CodeJob
 
 __all__ = ["from_code", "from_manifest"]
-
-#: The type of the `resources` input.
-RESOURCES: Schema = {
-    "type": "object",
-    "properties": {
-        "cpus": {"type": "number", "exclusiveMinimum": 0, "description": "processor cores"},
-        "memory": {"type": ["string", "integer"], "description": "such as 16GiB"},
-        "gpus": {"type": "integer", "minimum": 0, "description": "GPUs per node; 0 hides all"},
-        "nodes": {"type": "integer", "minimum": 1},
-        "time": {"type": ["string", "integer"], "description": "such as 4h"},
-    },
-    "additionalProperties": False,
-}
-
-#: The type of the `env` input.
-ENVIRONMENT: Schema = {
-    "type": "object",
-    "patternProperties": {"^[A-Za-z_][A-Za-z0-9_]*$": {"type": "string"}},
-    "additionalProperties": False,
-}
 
 
 def from_manifest(project: Project, document: Document, manifest: Manifest, name: str) -> JobSpec:
@@ -75,23 +55,49 @@ def from_code(project: Project, manifest: Manifest, name: str, path: PurePosixPa
         InputError: When its code can't be read.
     """
     from confjob.declare.functions import read_function
-    from confjob.declare.scripts import read_script
 
     ask = project.ask(project.interpreter(None))
-    if not function:
-        inputs = (*read_script(project.root, path, ask), *_environs({}, {}))
-        return _in_workspace(JobSpec(name=name, command=("python", str(path)), inputs=inputs), manifest)
-    job = _of_function(name, read_function(project.root, f"{path}:{function}", ask))
+    if function:
+        job = _of_function(name, read_function(project.root, f"{path}:{function}", ask))
+    else:
+        job = _of_script(project, name, ("python", str(path)), path, ask)
+        job = evolve(job, inputs=(*job.inputs, *environs({}, {})))
     problems = [
-        Problem(
-            code="manifest", input=str(path), path=KeyPath((spec.kind, *at)), message=message, where=job.where
-        )
-        for spec in job.inputs
-        for at, message in _faults(spec)
+        *_malformed(job.inputs),
+        *(
+            Problem(
+                code="manifest",
+                input=str(path),
+                path=KeyPath((spec.kind, *at)),
+                message=message,
+                where=job.where,
+            )
+            for spec in job.inputs
+            for at, message in faults(spec)
+        ),
     ]
     if problems:
-        raise ManifestError(f"{name}: its @job is wrong", problems=problems)
+        raise ManifestError(f"{name}: its declaration in {path} is wrong", problems=problems)
     return _in_workspace(job, manifest)
+
+
+def _of_script(
+    project: Project, name: str, command: tuple[str, ...], path: PurePosixPath, ask: Ask
+) -> JobSpec:
+    """Return what a script's `manage_*` calls declare, with a warning for each that can't be read."""
+    from confjob.declare.scripts import read_script, unread_calls
+
+    inputs = read_script(project.root, path, ask)
+    return JobSpec(name=name, command=command, inputs=inputs, warnings=unread_calls(project.root, path))
+
+
+def _malformed(specs: Iterable[InputSpec]) -> Iterator[Problem]:
+    """Yield what is wrong with the schemas that code declares; those of the manifest are checked there."""
+    for spec in specs:
+        if spec.schema is not None and spec.kind in ("run-config", "file") and not spec.schema_where:
+            for fault in check_schema(spec.schema):
+                message = f"its schema, at '{fault.path}': {fault.message}" if fault.path else fault.message
+                yield Problem(code="malformed-schema", input=spec.input, message=message, where=spec.where)
 
 
 def _in_workspace(job: JobSpec, manifest: Manifest) -> JobSpec:
@@ -104,29 +110,9 @@ def _of_function(name: str, code: CodeJob) -> JobSpec:
         name=name,
         function=FunctionRef(module=code.module, file=code.file, function=code.function, call=code.call),
         description=code.description,
-        inputs=(code.run_config, *code.files, *_environs(_nodes(code.resources), _nodes(code.env))),
+        inputs=(code.run_config, *code.files, *environs(_nodes(code.resources), _nodes(code.env))),
         where=code.where,
     )
-
-
-def _environs(resources: Mapping[KeyPath, Node], env: Mapping[KeyPath, Node]) -> tuple[InputSpec, InputSpec]:
-    return (
-        InputSpec(name="resources", kind="resources", defaults=resources, schema=RESOURCES),
-        InputSpec(name="env", kind="env", defaults=env, schema=ENVIRONMENT),
-    )
-
-
-def _faults(spec: InputSpec) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what is wrong with declared resources or environment, whose schema is not the author's."""
-    if spec.kind in ("resources", "env") and spec.schema is not None and spec.defaults:
-        table = spec.defaults[KeyPath()].value
-        wrong = [(fault.path, fault.message) for fault in Validator(spec.schema).violations(table)]
-        yield from wrong
-        try:
-            if spec.kind == "resources" and not wrong:
-                Resources.parse(table)
-        except ValueError as error:
-            yield KeyPath(), str(error)
 
 
 def _nodes(table: Mapping[str, Json]) -> Mapping[KeyPath, Node]:
@@ -153,8 +139,9 @@ class _Reader:
         base = self._base(ask)
         inputs = (*self._inputs(base, ask), *self._environs(base))
         for spec in inputs:
-            for path, message in _faults(spec):
+            for path, message in faults(spec):
                 self._problem(self.at.join((spec.kind, *path)), message)
+        self.problems.extend(_malformed(inputs))
         if self.problems:
             raise refusal(self.document, self.problems)
         return evolve(
@@ -171,15 +158,17 @@ class _Reader:
     def _base(self, ask: Ask) -> JobSpec:
         """Return what the code says: the function's declaration, or the script's calls."""
         from confjob.declare.functions import read_function
-        from confjob.declare.scripts import read_script
 
         root = self.project.root
         if self.table.function is not None:
             return _of_function(self.name, read_function(root, self.table.function, ask))
         command = tuple(self.table.command or ())
         script = self._script(command)
-        inputs = () if script is None else read_script(root, script, ask)
-        return JobSpec(name=self.name, command=command, inputs=inputs)
+        if script is None:
+            return JobSpec(name=self.name, command=command, inputs=())
+        job = _of_script(self.project, self.name, command, script, ask)
+        # Files in the manifest are how a call that can't be read is made good.
+        return evolve(job, warnings=()) if self.table.files else job
 
     def _script(self, command: tuple[str, ...]) -> PurePosixPath | None:
         """Return the project's Python file that a command runs, if it is plain to see."""
@@ -265,6 +254,13 @@ class _Reader:
         except ConfjobError as error:
             self._problem(at.child("schema"), error.message, error.hint)
             return spec
+        malformed = check_schema(resolved.schema)
+        for fault in malformed:
+            inline = fault.path if isinstance(reference, dict) else KeyPath()
+            inside = f"{reference}, at '{fault.path}': " if isinstance(reference, str) and fault.path else ""
+            self._problem(at.child("schema").join(inline), f"{inside}{fault.message}")
+        if malformed:
+            return spec
         where = self.document.where(at.child("schema"))
         stands = reference if isinstance(reference, str) else f"{where.file}:{where.line}" if where else ""
         spec = evolve(spec, schema=resolved.schema, schema_where=stands)
@@ -302,7 +298,7 @@ class _Reader:
 
     def _environs(self, base: JobSpec) -> tuple[InputSpec, ...]:
         code = {spec.kind: spec.defaults or {} for spec in base.inputs if spec.kind in ("resources", "env")}
-        return _environs(
+        return environs(
             overlaid(code.get("resources"), self._below(self.at.child("resources"))),
             overlaid(code.get("env"), self._below(self.at.child("env"))),
         )

@@ -9,8 +9,9 @@ from confjob.filter import unmatched, visible
 from confjob.form import Form, Typing
 from confjob.infer import infer
 from confjob.load import choose, format_of, load
-from confjob.model import Document, Format, JobSpec
+from confjob.model import Document, Format, JobSpec, Problem
 from confjob.pipeline.requests import Request
+from confjob.pipeline.soundness import sound, sound_hints
 from confjob.project import Project
 
 __all__ = ["form_of", "formats_of", "job_of", "typed"]
@@ -31,23 +32,32 @@ def typed(project: Project, job: JobSpec, documents: Mapping[str, Document]) -> 
     """Filter the documents and infer the types of what is left."""
     hidden = {name: project.registry.hide(document) for name, document in documents.items()}
     shown = {spec.input: visible(documents[spec.input], spec, hidden[spec.input]) for spec in job.inputs}
-    formats = formats_of(project, job)
-    typing = {
-        spec.input: Typing(
-            author=spec.schema,
-            framework=formats[spec.input].schema(documents[spec.input]) if spec.input in formats else None,
-            hints=project.registry.infer(documents[spec.input]),
-        )
-        for spec in job.inputs
-    }
+    typing, unsound = _typing(project, job, documents)
     doubts = [
         *job.warnings,
         *(warning for spec in job.inputs for warning in spec.warnings),
         *(warning for document in documents.values() for warning in document.warnings),
         *(warning for spec in job.inputs for warning in unmatched(documents[spec.input], spec)),
+        *unsound,
         *project.registry.warnings,
     ]
     return infer(job, documents, shown, hidden, typing, tuple(doubts))
+
+
+def _typing(
+    project: Project, job: JobSpec, documents: Mapping[str, Document]
+) -> tuple[dict[str, Typing], list[Problem]]:
+    """Return what is known of the types, and a warning for what plugins say that is no schema."""
+    formats = formats_of(project, job)
+    typing: dict[str, Typing] = {}
+    unsound: list[Problem] = []
+    for spec in job.inputs:
+        document = documents[spec.input]
+        kind = formats.get(spec.input)
+        framework = sound(spec.input, kind, document, unsound) if kind is not None else None
+        hints = sound_hints(spec.input, project.registry.infer(document), unsound)
+        typing[spec.input] = Typing(author=spec.schema, framework=framework, hints=hints)
+    return typing, unsound
 
 
 def formats_of(project: Project, job: JobSpec) -> dict[str, Format]:

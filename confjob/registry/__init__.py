@@ -99,6 +99,20 @@ class Registry:
             )
         return self._find("formats", Format, suffix, lambda record: suffix in record.suffixes)
 
+    def all_formats(self) -> Iterator[Format]:
+        """Yield every format that can be had; a broken plugin's are left out, and told as a warning.
+
+        Imports every format plugin: for `init`, which looks once at everything.
+        """
+        names = {plugin.name for plugin in self._installed.every() if plugin.kind == "formats"}
+        found: dict[str, Format] = {}
+        for name in sorted(name for name in names if not name.startswith(".")):
+            try:
+                found.setdefault(name, self.format(name))
+            except PluginError as error:
+                self._failed.append(error)
+        yield from found.values()
+
     def backend(self, name: str) -> Backend:
         """Return the backend called `name`; raises `PluginError` as `format` does."""
         return self._find("backends", Backend, name, lambda record: record.name == name)
