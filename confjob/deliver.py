@@ -80,7 +80,7 @@ def deliver(
 def check(form: Form, delivered: Delivered, formats: Mapping[str, Format]) -> Iterator[Problem]:
     """Yield what the frameworks themselves say of the changed inputs.
 
-    The unchanged document is asked about in the same start, so that only what the changes
+    `form` is the one before any change, of selectors as well. The unchanged document is asked about in the same start, so that only what the changes
     bring refuses; what was wrong before warns.
     """
     for name, delivery in delivered.deliveries.items():

@@ -40,7 +40,17 @@ def visible(document: Document, spec: InputSpec, hidden: frozenset[KeyPath]) -> 
 
 
 def unmatched(document: Document, spec: InputSpec) -> Iterator[Problem]:
-    """Yield a warning for each filter prefix that matches nothing in the document."""
+    """Yield a warning for each filter prefix and each secret path that matches nothing in the document."""
+    for path in spec.secrets:
+        if document.resolve(path) not in document.nodes and path not in spec.required:
+            yield Problem(
+                code="unmatched-secret",
+                input=spec.input,
+                message=f"the secret path '{path}' is not in {spec.input}",
+                hint="check its spelling: what it does not name is shown and recorded",
+                where=spec.filter_where or spec.where,
+                severity="warning",
+            )
     for pattern in spec.filter.unmatched(document.nodes):
         yield Problem(
             code="unmatched-prefix",

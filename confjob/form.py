@@ -7,6 +7,7 @@ document, the form about the whole job.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -29,7 +30,7 @@ from confjob.model import (
     Target,
 )
 from confjob.schema import Schema
-from confjob.tree import MISSING, Json, MissingType, leaves
+from confjob.tree import MISSING, Json, MissingType, leaves, walk
 
 __all__ = ["Field", "Form", "Override", "Plan", "TypedBy", "Typing", "Word"]
 
@@ -38,6 +39,10 @@ TypedBy = Literal["author", "framework", "siblings", "value"]
 
 #: A word of an argv; a `RunFile` is a path that only the run knows.
 Word: TypeAlias = "str | RunFile"
+
+
+#: Environment variables whose values are hidden without anyone having to say so.
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)KEY($|_)", re.IGNORECASE)
 
 
 @frozen(kw_only=True)
@@ -149,13 +154,24 @@ class Form:
 
     def calls_secret(self, input: str, path: KeyPath) -> bool:  # noqa: A002
         """Whether the value at `path`, listed or not, is declared secret or stands in one that is."""
-        named = any(path.startswith(secret) for secret in self.spec(input).secrets)
-        return named or self.typing[input].calls_secret(path)
+        named = any(path.startswith(secret) for secret in self._declared_secrets(input))
+        variable = input == "env" and bool(path) and _SECRET_NAME.search(str(path[0])) is not None
+        return named or variable or self.typing[input].calls_secret(path)
+
+    def secrets(self, input: str, tree: Json) -> frozenset[KeyPath]:  # noqa: A002
+        """Return the paths in `tree` whose values no message may show."""
+        declared = frozenset(self._declared_secrets(input))
+        typing = self.typing[input]
+        return declared | {path for path, _ in walk(tree) if typing.calls_secret(path)}
 
     def is_secret(self, input: str, path: KeyPath, value: Json | MissingType) -> bool:  # noqa: A002
         """Whether `value` at `path` must not be shown: it is secret, or something in it is."""
-        holds = any(secret.startswith(path) for secret in self.spec(input).secrets)
+        holds = any(secret.startswith(path) for secret in self._declared_secrets(input))
         return holds or any(self.calls_secret(input, at) for at, _ in leaves(value, path))
+
+    def _declared_secrets(self, input: str) -> Iterator[KeyPath]:  # noqa: A002
+        # `keys.0` is the first element where `keys` is a list.
+        return map(self.documents[input].resolve, self.spec(input).secrets)
 
     def selects(self, input: str, path: KeyPath) -> bool:  # noqa: A002
         """Whether filter and plugins let a value at `path` be seen and changed."""

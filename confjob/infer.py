@@ -35,7 +35,11 @@ def infer(  # noqa: PLR0913, PLR0917 - all that filtering and loading found
     form = Form(job=job, documents=documents, typing=typing, fields=(), hidden=hidden, warnings=warnings)
     paths = {
         spec.input: [
-            *(path for path in spec.required if path not in documents[spec.input].nodes),
+            *(
+                path
+                for path in spec.required
+                if path not in documents[spec.input].nodes and form.selects(spec.input, path)
+            ),
             *visible[spec.input],
         ]
         for spec in job.inputs

@@ -90,7 +90,7 @@ def _bad_choice(
     except (ValueError, NotImplementedError) as error:
         message = f"choices = {spec.choices!r} is no pattern for files of the project: {error}"
         return Problem(code="bad-choices", input=spec.input, message=message, where=spec.where)
-    names = [str(option.relative_to(project.root)) for option in options]
+    names = [str(option.relative_to(project.root)) for option in options if option.is_file()]
     hint = did_you_mean(path, names) or f"choices: {listing(names) or 'none'}"
     try:
         real = contained(project.root, path)
@@ -99,7 +99,23 @@ def _bad_choice(
     if real not in [option.resolve() for option in options]:
         message = f"{path} is not one of {name}'s choices ({spec.choices})"
         return Problem(code="not-a-choice", input=spec.input, message=message, hint=hint)
-    return None
+    return _other_format(project, spec, path)
+
+
+def _other_format(project: Project, spec: InputSpec, path: str) -> Problem | None:
+    """Return a problem for a file that would land under a name whose format it has not."""
+    if spec.by_command:
+        return None
+    try:
+        kind = format_of(project, evolve(spec, source=PurePosixPath(path))).name
+        opened = format_of(project, spec).name
+    except ConfjobError:
+        return None
+    if kind == opened:
+        return None
+    message = f"{path} is {kind}, but the job opens {spec.path}, which is {opened}"
+    hint = f"pick a {opened} file, or let the command name the file: {{{spec.name}}}"
+    return Problem(code="other-format", input=spec.input, message=message, hint=hint)
 
 
 def _document(project: Project, job: JobSpec, spec: InputSpec, ask: Ask | None) -> Document:

@@ -101,3 +101,14 @@ def test_a_prefix_that_matches_nothing_is_a_warning_with_the_place_of_the_filter
     assert {(problem.severity, problem.where, problem.input) for problem in told} == {
         ("warning", where, "c.yaml")
     }
+
+
+def test_a_secret_path_that_is_not_there_is_a_warning():
+    spec = InputSpec(
+        name="c",
+        kind="file",
+        path=PurePosixPath("c.yaml"),
+        secrets=tuple(map(KeyPath.parse, ("token", "tokn", "keys.0"))),
+    )
+    (told,) = unmatched(document({"token": "s", "keys": ["s"]}), spec)
+    assert (told.severity, "'tokn'" in told.message) == ("warning", True)

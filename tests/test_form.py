@@ -87,3 +87,16 @@ def test_only_the_run_config_and_files_are_listed():
     listed = known.field("c.yaml", p("a"))
     everything = Form(job=known.job, documents=known.documents, typing=known.typing, fields=(listed,))
     assert list(everything.listed()) == [listed]
+
+
+def test_a_secret_element_may_be_named_with_a_dot():
+    known = form({"keys": ["s", "t"], "n": {"0": 1}}, secrets=(p("keys.0"), p("n.0")))
+    assert known.calls_secret("c.yaml", p("keys[0]"))
+    assert not known.calls_secret("c.yaml", p("keys[1]"))
+    assert known.calls_secret("c.yaml", KeyPath(("n", "0")))
+
+
+def test_all_secrets_of_a_tree_are_those_declared_and_those_of_its_schemas():
+    author = {"properties": {"d": {"additionalProperties": {"format": "secret"}}}}
+    known = form({}, Typing(author=author), secrets=(p("k"),))
+    assert known.secrets("c.yaml", {"d": {"x": "s"}, "e": 1}) == {p("k"), p("d.x")}

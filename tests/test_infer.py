@@ -2,7 +2,7 @@ from pathlib import Path, PurePosixPath
 
 from confjob.form import Typing
 from confjob.infer import infer
-from confjob.keypath import KeyPath
+from confjob.keypath import KeyPath, PathFilter
 from confjob.model import Document, InputSpec, JobSpec, Node, Problem, Source
 from confjob.tree import MISSING, walk
 
@@ -43,3 +43,18 @@ def test_the_form_has_what_must_be_set_first_then_what_is_visible_in_order():
     assert form.fields[0].value is MISSING
     assert [field.typed_by for field in form.fields] == ["author", "value", "value", "value"]
     assert form.warnings == (warning,)
+
+
+def test_what_must_be_set_and_may_not_be_is_not_listed():
+    path = KeyPath(("lr",))
+    spec = InputSpec(
+        name="run-config", kind="run-config", required=(path,), filter=PathFilter(exclude=["lr"])
+    )
+    form = infer(
+        JobSpec(name="j", inputs=(spec,), command=("x",)),
+        {"run-config": document("run-config", {})},
+        {"run-config": ()},
+        {"run-config": frozenset()},
+        {"run-config": Typing()},
+    )
+    assert form.fields == ()

@@ -37,7 +37,8 @@ _HIDDEN = rf"^(?:[A-Za-z_][A-Za-z0-9_]*)?(?:{_WORDS}|{_WORDS.lower()})(?:_[A-Za-
 ENVIRONMENT: Schema = {
     "type": "object",
     "patternProperties": {
-        "^[A-Za-z_][A-Za-z0-9_]*$": {"type": "string"},
+        # A NUL would end the value.
+        "^[A-Za-z_][A-Za-z0-9_]*$": {"type": "string", "pattern": "^[^\\u0000]*$"},
         _HIDDEN: {"format": "secret"},
     },
     "additionalProperties": False,

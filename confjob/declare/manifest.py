@@ -139,7 +139,7 @@ def _odd_jobs(document: Document) -> Iterator[Problem]:
                 f"a job has either 'function' or 'command'; this one has {given}",
                 hint='function = "train:train", or command = ["python", "train.py"]',
             )
-        if isinstance(job, dict) and job.get("command") == []:
+        if isinstance(job, dict) and job.get("command") in ([], [""]):
             yield problem_at(document, KeyPath(("jobs", name, "command")), "the command is empty")
 
 

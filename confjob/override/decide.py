@@ -42,8 +42,8 @@ def decide(form: Form, overrides: Iterable[Override]) -> tuple[tuple[Change, ...
         else:
             problems.extend(_said(problem, override) for problem in decided)
     folded, misfits = _folded(changes)
-    in_turn = sorted(folded, key=_turn, reverse=True)
-    return tuple(change for change in in_turn if not _idle(change)), (*problems, *misfits)
+    in_turn = tuple(each for each in sorted(folded, key=_turn, reverse=True) if not _idle(each))
+    return in_turn, (*problems, *misfits, *_moved(form, in_turn))
 
 
 def changed_tree(document: Document, changes: Iterable[Change]) -> Json:
@@ -136,6 +136,30 @@ def _leaves_around(
     return before, dict(leaves(new, at)) if new is not MISSING else {}
 
 
+def _moved(form: Form, changes: Sequence[Change]) -> Iterator[Problem]:
+    """Yield a problem for each list element that is no input and that changes only make together.
+
+    One alone deletes an element where its neighbour is the same, another changes that
+    neighbour: neither touches what is no input, both do.
+    """
+    lists = {
+        (change.input, change.path.parent): change
+        for change in changes
+        if change.after is MISSING and change.path and isinstance(change.path[-1], int)
+    }
+    changed = {name: changed_tree(form.documents[name], changes) for name, _ in lists}
+    for (name, at), change in lists.items():
+        old, new = form.documents[name].tree, changed[name]
+        before, after = (dict(leaves(get(tree, at), at)) for tree in (old, new))
+        for path in dict.fromkeys((*before, *after)):
+            # A leaf that was or becomes a container is judged by what is in it.
+            inner = get(old, path) if path not in before else get(new, path) if path not in after else MISSING
+            apart = not same(before.get(path, MISSING), after.get(path, MISSING))
+            if apart and not isinstance(inner, (dict, list)) and not form.selects(name, path):
+                message = f"'{path}' may not be changed, and what is deleted would move another value there"
+                yield _problem(form.field(name, change.path), "not-an-input", message)
+
+
 def _wrong_type(form: Form, override: Override, field: Field, after: Json) -> Iterator[Problem]:
     if override.any_type and field.typed_by in ("value", "siblings"):
         return
@@ -175,7 +199,7 @@ def _folded(changes: Iterable[Change]) -> tuple[list[Change], list[Problem]]:
     """
     folded: dict[tuple[str, KeyPath], Change] = {}
     misfits: list[Problem] = []
-    above: set[tuple[str, KeyPath]] = set()
+    below: dict[tuple[str, KeyPath], list[tuple[str, KeyPath]]] = {}
     for change in changes:
         around = _around(folded, change)
         if around is not None:
@@ -184,11 +208,12 @@ def _folded(changes: Iterable[Change]) -> tuple[list[Change], list[Problem]]:
             except KeyError:
                 misfits.append(_no_place(around, change))
             continue
-        if (change.input, change.path) in above:
-            for key in [key for key in folded if key[0] == change.input and key[1].startswith(change.path)]:
-                del folded[key]
-        folded[change.input, change.path] = change
-        above.update((change.input, path) for path in _prefixes(change.path))
+        key = change.input, change.path
+        for inner in below.pop(key, ()):
+            folded.pop(inner, None)
+        folded[key] = change
+        for path in _prefixes(change.path):
+            below.setdefault((change.input, path), []).append(key)
     return list(folded.values()), misfits
 
 
@@ -221,6 +246,8 @@ def _prefixes(path: KeyPath) -> Iterator[KeyPath]:
 
 
 def _inside(outer: Change, inner: Change) -> Change:
+    if outer.after is MISSING and inner.after is MISSING:
+        return outer
     rest = KeyPath(inner.path[len(outer.path) :])
     after = {} if isinstance(outer.after, MissingType) else outer.after
     if inner.after is MISSING:

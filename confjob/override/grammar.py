@@ -85,12 +85,15 @@ def _wandb_parts(job: JobSpec, document: Document, at: KeyPath, said: str) -> li
 
 def _wandb(document: Document, at: KeyPath, said: str) -> Iterator[Override]:
     value = document.nodes[at].value
+    if value is None:
+        return
     if at[-1] == "run_config":
         yield from _nested(document, at, KeyPath(), "run-config", said)
     elif isinstance(value, dict):
         for name in value:
-            yield from _nested(document, at.child(name), KeyPath(), name, said)
-    elif value is not None:
+            if value[name] is not None:
+                yield from _nested(document, at.child(name), KeyPath(), name, said)
+    else:
         raise InputError(f"{_line(document, at, said)}: 'files' must be a mapping of files to their values")
 
 
@@ -158,6 +161,8 @@ def _target(
     input_name, path_text = split_input(left.removeprefix("+"))
     if path_text.startswith("+") and not adds:
         adds, path_text = True, path_text[1:]
+    if adds and operation == "delete":
+        raise PathSyntaxError(f"'{left}-': a plus adds and a final minus deletes; write \\+ or \\- in a key")
     path = KeyPath.parse(path_text)
     if not path:
         raise PathSyntaxError(f"{left!r}: the path is empty; name the value to change")

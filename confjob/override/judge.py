@@ -13,7 +13,6 @@ from confjob.form import Form
 from confjob.keypath import KeyPath
 from confjob.model import Change, Document, InputSpec, Problem
 from confjob.override.decide import changed_tree, rule_place
-from confjob.schema import Schema
 from confjob.tree import MISSING, get
 from confjob.validation import Validator, Violation
 from confjob.words import did_you_mean
@@ -21,27 +20,38 @@ from confjob.words import did_you_mean
 __all__ = ["judge"]
 
 
-def judge(form: Form, changes: tuple[Change, ...]) -> Iterator[Problem]:
-    """Yield errors that the changes bring, and warnings for what was wrong before."""
+def judge(form: Form, changes: tuple[Change, ...], original: Form | None = None) -> Iterator[Problem]:
+    """Yield errors that the changes bring, and warnings for what was wrong before.
+
+    Args:
+        form: The form that the changes are made to.
+        changes: What is decided.
+        original: The form before any change, where selectors have changed since: what they
+            bring is no older problem.
+    """
     for spec in form.job.inputs:
         document = form.documents[spec.input]
         after = changed_tree(document, changes)
+        old = _older(original or form, spec.input)
+        secrets = form.secrets(spec.input, after)
         for schema in form.typing[spec.input].whole():
-            found = _judge(spec, document, schema, after)
+            violations = Validator(schema).violations(after, secrets=secrets)
+            found = (_problem(spec, document, each, known=_key(each) in old) for each in violations)
             # A parameter without a default is told below, with the way to give it.
             yield from (
                 each for each in found if not (each.code == "required" and each.path in spec.required)
             )
         for path in spec.required:
             if get(after, path) is MISSING:
-                yield _needed(spec.input, path, document)
+                yield _needed(form, spec.input, path)
 
 
-def _judge(spec: InputSpec, document: Document, schema: Schema, after: object) -> Iterator[Problem]:
-    validator = Validator(schema)
-    old = {_key(violation) for violation in validator.violations(document.tree, secrets=spec.secrets)}
-    for violation in validator.violations(after, secrets=spec.secrets):
-        yield _problem(spec, document, violation, known=_key(violation) in old)
+def _older(form: Form, name: str) -> set[tuple[KeyPath, str, str]]:
+    """Return what is wrong with an input as it stands."""
+    tree = form.documents[name].tree
+    secrets = form.secrets(name, tree)
+    violations = (Validator(schema).violations(tree, secrets=secrets) for schema in form.typing[name].whole())
+    return {_key(violation) for found in violations for violation in found}
 
 
 def _key(violation: Violation) -> tuple[KeyPath, str, str]:
@@ -63,12 +73,15 @@ def _problem(spec: InputSpec, document: Document, violation: Violation, *, known
     )
 
 
-def _needed(input_name: str, path: KeyPath, document: Document) -> Problem:
+def _needed(form: Form, input_name: str, path: KeyPath) -> Problem:
+    may = form.selects(input_name, path)
     return Problem(
         code="required",
         input=input_name,
         path=path,
         message=f"'{path}' has no default and must be set",
-        hint=f"--set {path}=…",
-        where=document.where(path),
+        hint=f"--set {path}=…"
+        if may
+        else "the job's filter hides it: let it be changed, or give it a default",
+        where=form.documents[input_name].where(path),
     )

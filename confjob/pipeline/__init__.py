@@ -71,8 +71,9 @@ def make_plan(project: Project, request: Request) -> Plan:
     job = job_of(project, declared, request)
     target = find_target(project, declared, request.target or job.target)
     overrides, unreadable = requested(project, job, request)
-    settled = settle(project, form_of(project, job), overrides)
-    judged = judge(settled.form, settled.pending)
+    form = form_of(project, job)
+    settled = settle(project, form, overrides)
+    judged = judge(settled.form, settled.pending, form)
     formats = formats_of(project, job)
     delivered = deliver(settled.form, settled.pending, formats, settled.trees())
     argv, unfilled = command(settled.form, delivered.documents, delivered.whole, request.extra)
@@ -81,7 +82,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     errors = _errors(found)
     if not errors:
         # Starting a framework takes seconds; what is refused anyway need not wait for it.
-        found.extend(check(settled.form, delivered, formats))
+        found.extend(check(form, delivered, formats))
         errors = _errors(found)
     if errors:
         raise InvalidOverrides.of(errors)

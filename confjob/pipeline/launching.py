@@ -20,6 +20,7 @@ from confjob.version import __version__
 from confjob.workspace.git import private_git_dir
 from confjob.workspace.layout import Layout
 from confjob.workspace.snapshot import Snapshot, capture
+from confjob.workspace.symlinks import patch_place
 
 __all__ = ["Launched", "launch"]
 
@@ -58,7 +59,10 @@ def launch(
     stands = ground(project, plan, run, layout, snapshot.has)
     said = {"name": name, "tags": list(tags), "note": note}
     record = _record(plan, run, snapshot, {**said, "python": str(stands.interpreter.path)})
-    files = render(plan, stands, patched(plan.form, plan.deliveries), record)
+    # A file that is reached through a symlink is patched where the link leads.
+    changed = patched(plan.form, plan.deliveries).items()
+    patches = {patch_place(layout.tree, path): content for path, content in changed}
+    files = render(plan, stands, patches, record)
     project.store.create(run, files.files, files.modes, files.links)
     private_git_dir(project.root, run.path, commit=snapshot.commit)
     return Launched(id=run.id, submission=files.submission, engine=engine, warnings=tuple(_unseen(snapshot)))

@@ -24,7 +24,7 @@ from confjob.errors import PluginError
 from confjob.keypath import KeyPath
 from confjob.model import Backend, Document, Format, Problem
 from confjob.registry.installed import BUILTIN, Installed, Kind, Plugin
-from confjob.registry.loading import ask, imported, imported_file, new_manager, register, way_out
+from confjob.registry.loading import ask, guarded, imported, imported_file, new_manager, register, way_out
 from confjob.schema import Schema
 from confjob.words import did_you_mean, listing
 
@@ -240,7 +240,10 @@ class Registry:
         except PluginError:
             self._keyed.unregister(name=plugin.module)
             raise
-        self._given["formats"] += [(plugin, record) for given in formats for record in given]
+        ours = plugin.distribution == "confjob"
+        self._given["formats"] += [
+            (plugin, record if ours else guarded(plugin, record)) for given in formats for record in given
+        ]
         self._given["backends"] += [(plugin, record) for given in backends for record in given]
 
     def _load_inline(self) -> None:

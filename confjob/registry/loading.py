@@ -11,18 +11,20 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
-from functools import reduce
+from functools import reduce, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 import pluggy
+from attrs import evolve
 
 from confjob import hookspecs
-from confjob.errors import PluginError
+from confjob.errors import ConfjobError, PluginError
+from confjob.model import Format
 from confjob.registry.installed import Plugin
 
-__all__ = ["ask", "imported", "imported_file", "new_manager", "register", "way_out"]
+__all__ = ["ask", "guarded", "imported", "imported_file", "new_manager", "register", "way_out"]
 
 Answer = TypeVar("Answer")
 
@@ -104,3 +106,31 @@ def way_out(plugin: Plugin) -> str:
 
 def _trace(text: str) -> None:
     sys.stderr.write(f"confjob plugins: {text}")
+
+
+def guarded(plugin: Plugin, record: Format) -> Format:
+    """Return a third party's format whose failures name the plugin, as expected refusals do."""
+    return evolve(
+        record,
+        load=_guarded(plugin, record, record.load),
+        deliver=_guarded(plugin, record, record.deliver),
+        schema=_guarded(plugin, record, record.schema),
+        check=record.check and _guarded(plugin, record, record.check),
+        recognize=record.recognize and _guarded(plugin, record, record.recognize),
+    )
+
+
+def _guarded(plugin: Plugin, record: Format, function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except ConfjobError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"the format {record.name!r} of plugin {plugin} failed: {type(error).__name__}: {error}",
+                hint=way_out(plugin),
+            ) from error
+
+    return call

@@ -8,7 +8,7 @@ as they are; `{{config}}` is a literal `{config}`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from confjob.form import Form, Word
 from confjob.keypath import KeyPath, PathSyntaxError
@@ -24,8 +24,7 @@ FUNCTION = RunFile(name="function.json")
 
 _CALL_FUNCTION: tuple[Word, ...] = ("python", RUNNER, FUNCTION)
 
-_NAMED = r"([A-Za-z_][\w./-]*)(?::([^{}]*))?"
-_PLACEHOLDER = re.compile(rf"\{{(\{{{_NAMED}\}})\}}|\{{{_NAMED}\}}")
+_NAME = r"[A-Za-z_][\w./-]*"
 
 
 def command(
@@ -46,7 +45,10 @@ def command(
     )
     if form.job.deliver == "flags":
         words.extend(filler.flags())
-    return (*words, *extra), tuple(filler.problems)
+    words.extend(extra)
+    if any(isinstance(word, str) and "\0" in word for word in words):
+        filler.problem("a NUL character can't stand in a command", "let the job read the value")
+    return tuple(words), tuple(filler.problems)
 
 
 class _Filler:
@@ -57,21 +59,26 @@ class _Filler:
         self.job = form.job
         self.documents = documents
         self.problems: list[Problem] = []
+        self.placeholder = _placeholder(name for spec in form.job.inputs for name in (spec.name, spec.input))
 
     def filled(self, word: str) -> str:
         """Return a word of the command with its placeholders replaced."""
-        return _PLACEHOLDER.sub(self._fill, word)
+        return self.placeholder.sub(self._fill, word)
 
     def flags(self) -> Iterator[str]:
         """Yield the run config as flags: `--trainer.lr 0.1`, or in the job's own style."""
         if "run-config" not in self.documents:
             return
+        present = self.form.documents["run-config"].tree
         for path, value in _values(self.documents["run-config"].tree):
             if self.form.is_secret("run-config", path, value):
                 hint = 'deliver = "file", and read it with load_config()'
-                self._problem(f"'{path}' is secret and can't be delivered as a flag", hint)
+                self.problem(f"'{path}' is secret and can't be delivered as a flag", hint)
             elif value is not None:
                 yield from _flag(self.job.flag_style, path, value)
+            elif get(present, path) not in (None, MISSING):
+                # Left out, the job would take its own default and nobody would know.
+                self.problem(f"'{path}' can't be null in a flag", f"--set {path}- leaves the flag out")
 
     def _fill(self, match: re.Match[str]) -> str:
         literal, name, path = match[1], match[4], match[5]
@@ -88,12 +95,12 @@ class _Filler:
                 did_you_mean(name, names)
                 or f"inputs: {listing(names)}; for a literal {{{name}}} write {{{{{name}}}}}"
             )
-            self._problem(f"'{{{name}}}' in the command names no input", hint)
+            self.problem(f"'{{{name}}}' in the command names no input", hint)
             return None
         if path_text is not None:
             return self._at(spec.input, name, path_text)
         if spec.path is None:
-            self._problem(f"'{{{name}}}' in the command is not a file", f"write {{{name}:path}}")
+            self.problem(f"'{{{name}}}' in the command is not a file", f"write {{{name}:path}}")
             return None
         return str(spec.source or spec.path)
 
@@ -102,30 +109,41 @@ class _Filler:
         try:
             path = document.resolve(KeyPath.parse(path_text))
         except PathSyntaxError as error:
-            self._problem(f"in the command: {error}")
+            self.problem(f"in the command: {error}")
             return None
         value = get(document.tree, path)
         if input_name == "env":
-            self._problem(
+            self.problem(
                 f"'{{env:{path}}}': an environment value can't stand in a command", "let the job read it"
             )
             return None
         if self.form.is_secret(input_name, path, value):
-            self._problem(f"'{path}' is secret and can't stand in a command", "let the job read it")
+            self.problem(f"'{path}' is secret and can't stand in a command", "let the job read it")
             return None
         if value is MISSING:
             hint = did_you_mean(str(path), map(str, document.nodes))
-            self._problem(f"'{{{name}:{path}}}' in the command: no such value", hint)
+            self.problem(f"'{{{name}:{path}}}' in the command: no such value", hint)
             return None
         return value_text(value)
 
-    def _problem(self, message: str, hint: str = "") -> None:
+    def problem(self, message: str, hint: str = "") -> None:
+        """Note why the command can't be had."""
         self.problems.append(Problem(code="command", message=message, hint=hint, where=self.job.where))
+
+
+def _placeholder(names: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern of `{{name}}` and `{name:path}`: any word, or an input's name whatever is in it."""
+    known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    named = rf"({known}|{_NAME})(?::([^{{}}]*))?" if known else rf"({_NAME})(?::([^{{}}]*))?"
+    return re.compile(rf"\{{(\{{{named}\}})\}}|\{{{named}\}}")
 
 
 def _flag(style: str, path: KeyPath, value: Json) -> Iterator[str]:
     plain = ".".join(map(str, path))
-    if style == "space":
+    if style == "space" and isinstance(value, str) and value.startswith("-"):
+        # Apart from its flag, such a text would be taken for another flag.
+        yield f"--{plain}={value}"
+    elif style == "space":
         yield f"--{plain}"
         scalars = isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value)
         yield from map(value_text, value) if scalars else (value_text(value),)

@@ -161,3 +161,17 @@ def test_another_file_may_be_picked(project):
     assert problem["hint"] == "did you mean 'configs/b.yaml'?"
     (problem,) = project.json("plan", "fixed", "--file", "config=config.yaml", code=1)["problems"]
     assert problem["code"] == "not-a-choice"
+
+
+def test_a_file_behind_a_symlink_is_patched_where_the_link_leads(project):
+    """`conf -> configs`: both names see the patch, as they see the same file in the checkout."""
+    project.write(
+        {
+            "launch.toml": '[jobs.t]\ncommand = ["python", "t.py"]\nfiles = [{ path = "conf/a.yaml" }]\n',
+            "configs/a.yaml": "a: 1\n",
+            "t.py": "print(open('conf/a.yaml').read() + open('configs/a.yaml').read())\n",
+        }
+    )
+    (project.root / "conf").symlink_to("configs")
+    run = project.launch("t", "--set", "a=2")
+    assert project.output(run["id"]) == "a: 2\na: 2\n\n"

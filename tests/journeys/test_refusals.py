@@ -158,3 +158,17 @@ def test_a_broken_plugin_of_the_project_hurts_only_what_needs_it(project):
     assert "batch_size" in shown.stdout
     assert "cannot be imported" not in project.confjob("-p", "no:confjob_plugins", "show", "train").stderr
     assert project.launch("train")["state"] == "SUCCEEDED"
+
+
+def test_a_plugin_that_fails_at_work_is_named(project):
+    """Whatever a third party's format raises is that plugin's fault, not a bug of confjob's."""
+    plugin = (
+        "from confjob.plugin import hookimpl, text_format\n"
+        "@hookimpl\ndef confjob_formats():\n"
+        "    yield text_format('odd', ('.odd',), parse=lambda text, file: 1 / 0, edit=None)\n"
+    )
+    table = '[jobs.t]\ncommand = ["true"]\nfiles = [{ path = "a.odd" }]\n'
+    project.write({"launch.toml": table, "a.odd": "x", "confjob_plugins.py": plugin})
+    refused = project.json("show", "t", code=1)
+    assert "format 'odd' of plugin 'confjob_plugins'" in refused["error"]
+    assert "ZeroDivisionError" in refused["error"]

@@ -223,3 +223,17 @@ def test_extra_arguments_and_placeholders_reach_the_command(project):
     assert json.loads(project.output(run["id"])) == [
         *("--seed", "42", "--trainer.lr", "0.001", "--trainer.names", "a b", "c", "--none", ""),
     ]
+
+
+def test_variables_with_secret_names_are_hidden(project):
+    """`--set env:API_TOKEN=…` reaches the job, and no plan, record or list shows it."""
+    project.write(PRINTS)
+    sets = ("--set", "+env:API_TOKEN=s3cret", "--set", "+env:MODE=fast")
+    shown = project.confjob("plan", "env", *sets).stdout
+    run = project.launch("env", *sets)
+    assert json.loads(project.output(run["id"]))["API_TOKEN"] == "s3cret"
+    lists = project.confjob("runs").stdout + project.confjob("status", run["id"]).stdout
+    record = (Path(run["dir"]) / "run.json").read_text()
+    assert not any("s3cret" in text for text in (shown, lists, record))
+    assert all("(hidden)" in text for text in (shown, lists))
+    assert "fast" in shown

@@ -176,3 +176,16 @@ def test_a_file_that_asks_for_nothing_sensible_is_refused(tree):
 
 def test_an_empty_file_asks_for_nothing():
     assert read({}) == []
+
+
+@pytest.mark.parametrize("text", ["+a-", "c:+a-", "+c:a.b-"])
+def test_a_key_is_not_added_and_deleted_at_once(text):
+    with pytest.raises(PathSyntaxError, match="a plus adds and a final minus deletes"):
+        parse_set(text)
+    with pytest.raises(InputError, match="a plus adds"):
+        read({text: None})
+
+
+def test_an_absent_part_of_wandb_s_layout_asks_for_nothing():
+    assert seen({"overrides": {"run_config": None, "files": {"conf/c.yaml": None}}}) == []
+    assert seen({"overrides": {"run_config": {}, "files": None}}) == []

@@ -1,7 +1,7 @@
 from pathlib import Path, PurePosixPath
 
 from confjob.form import Form, Typing
-from confjob.keypath import KeyPath
+from confjob.keypath import KeyPath, PathFilter
 from confjob.model import Change, Document, InputSpec, JobSpec, Node, Source, Span
 from confjob.override import judge
 from confjob.tree import MISSING, get, walk
@@ -95,3 +95,36 @@ def test_a_secret_is_in_no_problem():
     known = form({"k": 1}, {"properties": {"k": {"type": "integer"}}}, secrets=(KeyPath(("k",)),))
     (problem,) = judge(known, (Change(input="c.yaml", path=KeyPath(("k",)), before=1, after="hunter2"),))
     assert "hunter2" not in str(problem)
+
+
+def test_what_a_schema_calls_secret_is_in_no_problem_of_another_schema():
+    author = {"properties": {"k": {"format": "secret"}, "d": {"properties": {"t": {"writeOnly": True}}}}}
+    framework = {
+        "properties": {
+            "k": {"type": "integer"},
+            "d": {"properties": {"t": {"type": "integer"}}, "additionalProperties": {"type": "integer"}},
+        }
+    }
+    known = form({"k": 1, "d": {"t": 1}}, author, framework)
+    made = (
+        Change(input="c.yaml", path=KeyPath(("k",)), before=1, after="hunter2"),
+        Change(input="c.yaml", path=KeyPath(("d",)), before={"t": 1}, after={"t": "hunter2"}),
+    )
+    problems = list(judge(known, made))
+    assert {str(problem.path) for problem in problems} == {"k", "d.t"}
+    assert "hunter2" not in str(problems)
+
+
+def test_what_a_changed_selector_brought_is_no_older_problem():
+    """The form shows the selector as changed already; what was there before it tells what is old."""
+    schema = {"properties": {"b": {"minimum": 0}, "c": {"minimum": 0}}}
+    before = form({"kind": "x", "c": -1}, schema)
+    after = form({"kind": "y", "b": -1, "c": -1}, schema)
+    found = [(each.severity, str(each.path)) for each in judge(after, (), before)]
+    assert found == [("error", "b"), ("warning", "c")]
+
+
+def test_what_must_be_set_and_may_not_be_is_told_with_another_hint():
+    known = form({}, required=(KeyPath(("lr",)),), filter=PathFilter(exclude="lr"))
+    (problem,) = judge(known, ())
+    assert "filter hides it" in problem.hint

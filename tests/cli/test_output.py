@@ -1,0 +1,107 @@
+import json
+import math
+from pathlib import PurePosixPath
+
+import pytest
+
+from confjob.cli import output
+from confjob.errors import ConfjobError, InvalidOverrides
+from confjob.keypath import KeyPath
+from confjob.model import Problem, Span
+
+WHERE = Span(file=PurePosixPath("c.yaml"), line=3, column=5, start=0, end=0)
+PROBLEM = Problem(
+    code="type",
+    message="must be a number",
+    input="c.yaml",
+    path=KeyPath(("a", "b")),
+    hint="try 1",
+    where=WHERE,
+)
+
+
+def test_json_is_strict_and_keeps_unicode(capsys):
+    output.echo_json({"a": [math.nan, math.inf, -math.inf], 1: ("é", None), "t": True})
+    text = capsys.readouterr().out
+    assert "é" in text
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "a": [".nan", ".inf", "-.inf"],
+        "1": ["é", None],
+        "t": True,
+    }
+
+
+def test_a_refusal_as_json_has_the_promised_shape(capsys):
+    output.refusal(InvalidOverrides.of([PROBLEM]), as_json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "1 problem in the requested inputs",
+        "problems": [
+            {
+                "code": "type",
+                "input": "c.yaml",
+                "path": "a.b",
+                "where": "c.yaml:3:5",
+                "message": "must be a number",
+                "hint": "try 1",
+            }
+        ],
+    }
+
+
+def test_a_refusal_without_a_list_is_its_own_problem(capsys):
+    output.refusal(ConfjobError("no such run", hint="look"), as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"] == "no such run"
+    assert [(each["message"], each["hint"], each["where"]) for each in told["problems"]] == [
+        ("no such run", "look", "")
+    ]
+
+
+def test_a_refusal_for_people_goes_to_stderr_with_place_and_hint(capsys):
+    output.refusal(InvalidOverrides.of([PROBLEM, PROBLEM]), as_json=False)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "2 problems in the requested inputs" in err
+    assert err.count("c.yaml:a.b: must be a number (c.yaml:3:5)") == 2
+    assert err.count("hint: try 1") == 2
+
+
+def test_a_place_that_the_message_names_is_not_repeated(capsys):
+    output.warn([Problem(code="x", message="c.yaml:3 is odd", where=WHERE, severity="warning")])
+    assert capsys.readouterr().err.count("c.yaml:3") == 1
+
+
+def test_columns_are_aligned_and_nothing_in_them_reaches_the_terminal(capsys):
+    output.table(["A", "B"], [["x", "1"], ["long\nname", "\x1b[31m\t\x9b"], ["é", "z"]])
+    lines = capsys.readouterr().out.split("\n")
+    assert lines == [
+        "A           B",
+        "x           1",
+        r"long\nname  \x1b[31m\t\x9b",
+        "é           z",
+        "",
+    ]
+
+
+def test_a_path_can_not_colour_the_terminal(capsys):
+    output.warn([Problem(code="x", message="m", input="c", path=KeyPath(("\x1b[2J",)), severity="warning")])
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_an_elastic_column_is_cut_to_the_terminal_but_not_in_a_pipe(capsys, monkeypatch):
+    row = ["name", "v" * 200]
+    output.table(["N", "V"], [row], elastic=1)
+    assert "v" * 200 in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.table(["N", "V"], [row], elastic=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[-1].endswith("…")
+
+
+def test_no_color_is_obeyed(monkeypatch):
+    assert "\x1b" in output.style("x", fg="red")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.style("x", fg="red") == "x"
