@@ -139,6 +139,16 @@ class ProjectFolder:
             self.confjob("cancel", *going, code=None)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Under CONFJOB_REQUIRE_ENGINES=1, which CI sets, a skipped test is a failed one."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CONFJOB_REQUIRE_ENGINES") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"skipped although everything is required: {report.longrepr}"
+    return report
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[ProjectFolder]:
     """An empty project folder, whose runs are ended after the test."""

@@ -75,7 +75,7 @@ def test_the_layers_hold():
     if program is None:
         if os.environ.get("CONFJOB_REQUIRE_ENGINES") == "1" and os.environ.get("CI"):
             pytest.fail("import-linter is not installed: pip install -e '.[dev]'")
-        pytest.skip("import-linter is not installed: pip install -e '.[dev]'")
+        pytest.skip("import-linter is not installed: pip install -e '.[test]'")
     done = subprocess.run(
         [program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )

@@ -2,9 +2,10 @@ import json
 from pathlib import PurePosixPath
 
 import pytest
+from attrs import evolve
 
 from confjob.builtin.yaml import FORMAT as YAML
-from confjob.deliver import RUN_CONFIG, deliver, diff, patched
+from confjob.deliver import RUN_CONFIG, check, deliver, diff, patched
 from confjob.errors import InputError, InvalidOverrides
 from confjob.form import Form, Typing
 from confjob.keypath import KeyPath
@@ -160,3 +161,49 @@ def test_ends_of_files_are_told_in_a_diff(form):
     shown = diff(known, {"c.yaml": Delivery(files={PATH: "a: 1\n"})})["c.yaml"]
     assert shown.endswith("-a: 1\n\\ No newline at end of file\n+a: 1\n")
     assert "+a: 1\n" not in diff(known, {"c.yaml": Delivery(files={PATH: ""})})["c.yaml"]
+
+
+def verdicts(seen):
+    """Return a framework's check: a negative `a` or `b` is a fault; `seen` gets what it was asked."""
+
+    def check(document, deliveries):
+        seen.append(len(deliveries))
+        trees = (YAML.load(document.source.applied(delivery)).tree for delivery in deliveries)
+        return [
+            [
+                Problem(code="odd", message="is negative", path=KeyPath((key,)))
+                for key, value in tree.items()
+                if value < 0
+            ]
+            for tree in trees
+        ]
+
+    return check
+
+
+def test_a_framework_s_verdict_refuses_only_what_the_changes_bring(form):
+    seen = []
+    kind = evolve(YAML, check=verdicts(seen))
+    known = form(b"a: 1\nb: -2\n")
+    found = [
+        (each.severity, str(each.path))
+        for each in check(known, made(known, change("a", -5)), {"c.yaml": kind})
+    ]
+    assert found == [("error", "a"), ("warning", "b")]
+    assert seen == [2]
+    assert list(check(known, made(known), {"c.yaml": kind})) == []
+    assert seen == [2]
+    assert list(check(known, made(known, change("a", -5)), {"c.yaml": YAML})) == []
+
+
+def test_what_a_selector_brought_is_judged_against_the_file_as_it_stands(form):
+    """The form once it is settled shows the selector's change already; the first form does not."""
+    kind = evolve(YAML, check=verdicts([]))
+    first = form(b"a: 1\nb: -2\n")
+    source = first.documents["c.yaml"].source.applied(Delivery(files={PATH: "a: -1\nb: -2\n"}))
+    settled = evolve(first, documents={"c.yaml": YAML.load(source)})
+    found = [
+        (each.severity, str(each.path))
+        for each in check(first, made(settled, change("b", -3)), {"c.yaml": kind})
+    ]
+    assert found == [("error", "a"), ("warning", "b")]

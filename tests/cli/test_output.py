@@ -105,3 +105,12 @@ def test_no_color_is_obeyed(monkeypatch):
     assert "\x1b" in output.style("x", fg="red")
     monkeypatch.setenv("NO_COLOR", "1")
     assert output.style("x", fg="red") == "x"
+
+
+def test_a_message_that_quotes_a_hostile_key_can_do_nothing_to_a_terminal(capsys):
+    problem = Problem(code="x", message="'\x1b[2J' is\nunknown", hint="did you mean '\x9b2J'?")
+    output.refusal(ConfjobError("no '\x07'", hint="\x1b]0;t\x07", problems=[problem]), as_json=False)
+    output.warn([problem])
+    err = capsys.readouterr().err
+    assert not set(err) & {"\x1b", "\x07", "\x9b"}
+    assert "is\nunknown" in err
