@@ -87,18 +87,38 @@ class Typing:
         refined by the weaker ones.
         """
         schema, typed_by = self._hinted(path, node)
-        framework = _at(self.framework, path)
+        framework = self._framework.at(path) if self._framework else None
         if framework:
             schema, typed_by = schemas.narrow(framework, schema), "framework"
-        author = _at(self.author, path)
+        author = self._author.at(path) if self._author else None
         if author:
             schema, typed_by = schemas.merge(author, schema), "author"
         return schema, typed_by
 
     def calls_secret(self, path: KeyPath) -> bool:
         """Whether a schema says that the value at `path`, or one around it, is secret."""
-        around = (KeyPath(path[:size]) for size in range(len(path) + 1))
-        return self._has_secrets and any(schemas.is_secret(self.at(at, None)[0]) for at in around)
+        if not self._has_secrets:
+            return False
+        for size in range(len(path) + 1):
+            at = KeyPath(path[:size])
+            if at not in self._secret:
+                self._secret[at] = schemas.is_secret(self.at(at, None)[0])
+            if self._secret[at]:
+                return True
+        return False
+
+    # Each path is looked up once, in a schema that is prepared once: a form has many paths.
+    @cached_property
+    def _secret(self) -> dict[KeyPath, bool]:
+        return {}
+
+    @cached_property
+    def _author(self) -> schemas.Navigator | None:
+        return None if self.author is None else schemas.Navigator(self.author)
+
+    @cached_property
+    def _framework(self) -> schemas.Navigator | None:
+        return None if self.framework is None else schemas.Navigator(self.framework)
 
     @cached_property
     def _has_secrets(self) -> bool:
@@ -141,14 +161,15 @@ class Form:
         document, spec = self.documents[input], self.spec(input)
         node = document.nodes.get(path)
         schema, typed_by = self.typing[input].at(path, node)
+        marked = path in document.required
         return Field(
             input=input,
             path=path,
             schema=schema,
             typed_by=typed_by,
-            value=MISSING if node is None else node.value,
+            value=MISSING if node is None or marked else node.value,
             where=None if node is None else node.where,
-            required=node is None and path in spec.required,
+            required=marked or (node is None and path in spec.required),
             secret=self.is_secret(input, path, MISSING if node is None else node.value),
         )
 
@@ -232,7 +253,3 @@ class Plan:
     def delivery(self) -> Delivery:
         """All deliveries as one."""
         return Delivery.together(self.deliveries.values())
-
-
-def _at(schema: Schema | None, path: KeyPath) -> Schema | None:
-    return None if schema is None else schemas.at(schema, path)

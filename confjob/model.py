@@ -132,6 +132,8 @@ class Source:
         command: The job's argv, for formats that deliver through it.
         delivered: What has been applied so far; `text` shows files with it applied.
         ask: Asks a script in the job's interpreter; None where there is none to ask.
+        provided: Texts that stand for files the project does not have: a format that knows
+            configs by name (a framework's built-in ones) gives the file it delivers.
     """
 
     input: str
@@ -140,6 +142,7 @@ class Source:
     command: tuple[str, ...] = ()
     delivered: Delivery = field(factory=Delivery)
     ask: Ask | None = None
+    provided: Mapping[PurePosixPath, str] = field(factory=dict)
 
     def text(self, path: PurePosixPath) -> str:
         """Return the text of a project file: line feeds only, no byte-order mark.
@@ -151,6 +154,8 @@ class Source:
 
     def on_disk(self, path: PurePosixPath) -> TextFile:
         """Return the file as it stands in the project, whatever has been delivered."""
+        if path in self.provided:
+            return decode(self.provided[path].encode(), path)
         file = contained(self.root, path)
         try:
             return decode(file.read_bytes(), path)
@@ -168,13 +173,16 @@ class Document:
     """A loaded source: every value by path, in document order; `KeyPath()` is the root.
 
     `selectors` are paths whose change changes the tree or its types (a Hydra group, a
-    `_component_`): they are applied first and the source is loaded again.
+    `_component_`): they are applied first and the source is loaded again. `required` are
+    paths whose value is only a mark for a missing one (`???`): no job starts before they
+    are given one.
     """
 
     source: Source
     nodes: Mapping[KeyPath, Node]
     selectors: frozenset[KeyPath] = frozenset()
     warnings: tuple[Problem, ...] = ()
+    required: frozenset[KeyPath] = frozenset()
 
     @property
     def tree(self) -> Json:

@@ -6,7 +6,9 @@ Whatever a plugin needs is here; whatever is not here may change without notice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import PurePosixPath
+from typing import Literal
 
 from attrs import evolve
 
@@ -66,6 +68,7 @@ __all__ = [
     "Status",
     "Submission",
     "bare_environment",
+    "builtin_format",
     "hookimpl",
     "live_sessions",
     "text_format",
@@ -109,3 +112,10 @@ def text_format(  # noqa: PLR0913, PLR0917 - keyword by keyword, what a format m
         return Delivery(files={source.path: edit(document, require_text(source), changes)})
 
     return Format(name=name, load=load, deliver=deliver, suffixes=suffixes, schema=schema)
+
+
+def builtin_format(name: Literal["yaml", "json", "toml"]) -> Format:
+    """Return one of confjob's own formats, for a framework whose files are written in it."""
+    # By name: built-ins import this module.
+    built_in: Format = import_module(f"confjob.builtin.{name}").FORMAT
+    return built_in

@@ -143,7 +143,11 @@ class ProjectFolder:
 def pytest_runtest_makereport(item, call):
     """Under CONFJOB_REQUIRE_ENGINES=1, which CI sets, a skipped test is a failed one."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CONFJOB_REQUIRE_ENGINES") == "1":
+    if (
+        report.skipped
+        and not hasattr(report, "wasxfail")
+        and os.environ.get("CONFJOB_REQUIRE_ENGINES") == "1"
+    ):
         report.outcome = "failed"
         report.longrepr = f"skipped although everything is required: {report.longrepr}"
     return report

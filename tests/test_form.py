@@ -3,6 +3,7 @@ from pathlib import Path, PurePosixPath
 from confjob.form import Form, Typing
 from confjob.keypath import KeyPath, PathFilter
 from confjob.model import Document, InputSpec, JobSpec, Node, Source
+from confjob.schema import Navigator
 from confjob.tree import MISSING, walk
 
 
@@ -100,3 +101,18 @@ def test_all_secrets_of_a_tree_are_those_declared_and_those_of_its_schemas():
     author = {"properties": {"d": {"additionalProperties": {"format": "secret"}}}}
     known = form({}, Typing(author=author), secrets=(p("k"),))
     assert known.secrets("c.yaml", {"d": {"x": "s"}, "e": 1}) == {p("k"), p("d.x")}
+
+
+def test_many_paths_are_asked_of_a_schema_that_is_read_once(monkeypatch):
+    """Linear in the size of the tree: no path makes the whole schema be prepared again."""
+    made = []
+    prepare = Navigator.__init__
+    monkeypatch.setattr(
+        Navigator, "__init__", lambda self, schema: (made.append(schema), prepare(self, schema))[1]
+    )
+    author = {"properties": {f"k{n}": {"properties": {"a": {"format": "secret"}}} for n in range(50)}}
+    tree = {f"k{n}": {"a": "s", "b": n} for n in range(50)}
+    known = form(tree, Typing(author=author, framework={"properties": {"k1": {}}}))
+    secret = [path for path, _ in walk(tree) if known.field("c.yaml", path).secret]
+    assert len(secret) == 1 + 2 * 50
+    assert len(made) <= 2

@@ -91,7 +91,8 @@ def test_the_built_ins_are_found_by_name_and_suffix():
     assert registry.backend("local").name == "local"
 
 
-def test_an_unknown_name_is_refused_with_what_is_known_and_the_package_that_has_it():
+def test_an_unknown_name_is_refused_with_what_is_known_and_the_package_that_has_it(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])
     registry = Registry()
     error = refused(registry.format, "yml")
     assert "no format is called 'yml'" in error.message

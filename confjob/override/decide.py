@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import evolve
 
+from confjob import schema as schemas
 from confjob.form import Field, Form, Override
 from confjob.keypath import KeyPath
 from confjob.model import Change, Document, InputSpec, Problem
@@ -180,10 +181,19 @@ def _hint(form: Form, field: Field, violation: Violation) -> str:
         close = did_you_mean(violation.value, map(str, violation.allowed))
         if close:
             return close
+    if field.schema == schemas.CLOSED:
+        return _known_beside(form, field)
     present = "" if field.value is MISSING or field.secret else f" {value_text(field.value)}"
     if field.typed_by == "value":
         return f"its type is inferred from the present value{present}; --set-any accepts another type"
     return rule_place(form.spec(field.input)) or (f"the present value is{present}" if present else "")
+
+
+def _known_beside(form: Form, field: Field) -> str:
+    """Return the name that a key which no schema admits may be meant as."""
+    around = (schemas.at(schema, field.path.parent) for schema in form.typing[field.input].whole())
+    names = [name for schema in around if schema for name in schemas.properties(schema)]
+    return did_you_mean(str(field.path[-1]), names) if field.path else ""
 
 
 def rule_place(spec: InputSpec) -> str:

@@ -13,7 +13,7 @@ from confjob.form import Form
 from confjob.keypath import KeyPath
 from confjob.model import Change, Document, InputSpec, Problem
 from confjob.override.decide import changed_tree, rule_place
-from confjob.tree import MISSING, get
+from confjob.tree import MISSING, get, same
 from confjob.validation import Validator, Violation
 from confjob.words import did_you_mean
 
@@ -43,6 +43,9 @@ def judge(form: Form, changes: tuple[Change, ...], original: Form | None = None)
             )
         for path in spec.required:
             if get(after, path) is MISSING:
+                yield _needed(form, spec.input, path)
+        for path in sorted(document.required, key=str):
+            if same(get(after, path), get(document.tree, path)):
                 yield _needed(form, spec.input, path)
 
 
