@@ -28,6 +28,8 @@ from typing import Final
 __all__ = ["STAR", "KeyPath", "PathFilter", "PathSyntaxError", "Pattern", "is_index", "split_input"]
 
 _ESCAPABLE: Final = frozenset(r".\[]*=:+-")
+#: No config is that deep, and code that follows a path may recurse.
+_DEEPEST: Final = 200
 _ALWAYS_ESCAPED: Final = frozenset(r".\[]*=:")
 
 
@@ -72,6 +74,8 @@ class KeyPath(tuple["str | int", ...]):
         parts = list(_components(text))
         if any(part is STAR for part in parts):
             raise PathSyntaxError(f"'{text}': '*' is for filters; write '\\*' for a key named *")
+        if len(parts) > _DEEPEST:
+            raise PathSyntaxError(f"'{text[:40]}…': a path of more than {_DEEPEST} components")
         return cls(part for part in parts if not isinstance(part, _Star))
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from confjob.errors import ConfjobError
     from confjob.model import Problem
 
-__all__ = ["echo_json", "note", "problem_json", "refusal", "style", "table", "warn"]
+__all__ = ["echo_json", "note", "problem_json", "refusal", "safe", "style", "table", "warn"]
 
 #: Control characters, an escape that would colour or clear a terminal among them.
 _CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
@@ -68,11 +68,11 @@ def refusal(error: ConfjobError, *, as_json: bool) -> None:
             problems = [{"input": "", "path": "", "where": "", "message": error.message, "hint": error.hint}]
         echo_json({"error": error.message, "problems": problems})
         return
-    click.echo(f"{style('confjob:', fg='red', bold=True)} {_text(error.message)}", err=True)
+    click.echo(f"{style('confjob:', fg='red', bold=True)} {safe(error.message)}", err=True)
     for problem in error.problems:
         _problem(problem, "", "red")
     if error.hint:
-        click.echo(f"  {style('hint:', fg='cyan')} {_text(error.hint)}", err=True)
+        click.echo(f"  {style('hint:', fg='cyan')} {safe(error.hint)}", err=True)
 
 
 def problem_json(problem: Problem) -> dict[str, str]:
@@ -94,9 +94,9 @@ def _problem(problem: Problem, prefix: str, colour: str) -> None:
     where = f" ({place})" if place and place.rpartition(":")[0] not in problem.message else ""
     label = style(f"{prefix}{name}", fg=colour, bold=True) if name or prefix else ""
     parted = ": " if name else ""
-    click.echo(f"  {label}{parted}{_text(problem.message + where)}", err=True)
+    click.echo(f"  {label}{parted}{safe(problem.message + where)}", err=True)
     if problem.hint:
-        click.echo(f"    {style('hint:', fg='cyan')} {_text(problem.hint)}", err=True)
+        click.echo(f"    {style('hint:', fg='cyan')} {safe(problem.hint)}", err=True)
 
 
 def _line(text: str) -> str:
@@ -104,7 +104,7 @@ def _line(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
-def _text(text: str) -> str:
+def safe(text: str) -> str:
     """Return text that keeps its lines and can do nothing to a terminal: it may quote a config's keys."""
     return text.translate(_CONTROLS_IN_TEXT)
 

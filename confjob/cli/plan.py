@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confjob.cli.options import WithExtra, as_json, inputs_options, project_of, request_of
-from confjob.cli.output import echo_json, problem_json, style, warn
+from confjob.cli.output import echo_json, problem_json, safe, style, warn
 from confjob.words import changed_to, value_text
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _print(shown: Preview) -> None:
     for path, diff in shown.diffs.items():
         _heading(path)
         for line in diff.splitlines():
-            click.echo(_coloured(line))
+            click.echo(_coloured(safe(line)))
     _heading(f"command, with python {shown.python}")
     click.echo(shlex.join(shown.command))
     _heading("changes" if shown.changes else "no changes: the job runs with its present inputs")
@@ -93,8 +93,8 @@ def _change(change: dict[str, Any]) -> str:
     before = value_text(change["before"]) if "before" in change else "(absent)"
     before = "(hidden)" if change.get("secret") else before
     place = f", replaces {change['where']}" if change["where"] and "before" in change else ""
-    name = style(f"{change['input']}:{change['path']}", bold=True)
-    return f"{name}  {before} -> {changed_to(change)}  ({change['origin']}{place})"
+    name = style(safe(f"{change['input']}:{change['path']}"), bold=True)
+    return f"{name}  {safe(before)} -> {safe(changed_to(change))}  ({change['origin']}{place})"
 
 
 def _coloured(line: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from confjob.cli.options import as_json, project_of
-from confjob.cli.output import echo_json, style, warn
+from confjob.cli.output import echo_json, safe, style, warn
 
 __all__ = ["status"]
 
@@ -57,5 +57,6 @@ def _print(known: dict[str, Any]) -> None:
         dirty = " with uncommitted changes" if known["dirty"] else ""
         click.echo(f"  {'commit':<10}{known['commit'][:12]}{dirty}")
     for change in known["changes"]:
-        click.echo(f"  {'changed':<10}{change['input']}:{change['path']} = {changed_to(change)}")
+        told = f"{change['input']}:{change['path']} = {changed_to(change)}"
+        click.echo(f"  {'changed':<10}{safe(told)}")
     click.echo(f"  {'folder':<10}{known['dir']}")

@@ -31,6 +31,7 @@ from confjob.plugin import (
     hookimpl,
     tree,
 )
+from confjob_torchtune.recognize import recognize
 
 __all__ = ["FORMAT", "check", "confjob_formats", "deliver", "load", "schema"]
 
@@ -232,7 +233,9 @@ def _with_interpolation(rule: Schema) -> Schema:
     return {"anyOf": [*branches, _INTERPOLATION]}
 
 
-FORMAT: Final = Format(name="torchtune", load=load, deliver=deliver, schema=schema, check=check)
+FORMAT: Final = Format(
+    name="torchtune", load=load, deliver=deliver, schema=schema, check=check, recognize=recognize
+)
 
 
 @hookimpl

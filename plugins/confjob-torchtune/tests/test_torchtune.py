@@ -165,3 +165,16 @@ def test_a_file_in_the_place_of_the_copy_is_not_overwritten(tmp_path):
 )
 def test_annotations_are_json_schemas(annotation, schema):
     assert runpy.run_path(str(_PROBE))["json_schema"](annotation) == schema
+
+
+def test_init_recognises_the_config_and_its_recipe(tmp_path):
+    """A YAML with a component is torchtune's; the one script with @config.parse runs it."""
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    (tmp_path / "other.yaml").write_text("a: 1\n")
+    (tmp_path / "recipe.py").write_text("from torchtune import config\n@config.parse\ndef main(cfg): ...\n")
+    (table,) = FORMAT.recognize(tmp_path)
+    assert table["path"] == "c.yaml"
+    assert table["command"] == ["tune", "run", "recipe.py", "--config", "{config}"]
+    (tmp_path / "second.py").write_text("@config.parse\n")
+    (table,) = FORMAT.recognize(tmp_path)
+    assert "command" not in table
