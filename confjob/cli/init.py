@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+from attrs import evolve
 
 from confjob.cli.options import project_of
 from confjob.cli.output import note, warn
@@ -41,8 +42,10 @@ def init(ctx: click.Context, only_print: bool) -> None:
     from confjob.discover import discover
     from confjob.project import MANIFEST
 
-    project = project_of(ctx)
-    target = project.cwd / MANIFEST
+    around = project_of(ctx)
+    # The manifest will make this folder the root, whatever project it lies in now.
+    project = evolve(around, root=around.cwd)
+    target = project.root / MANIFEST
     if target.exists() and not only_print:
         raise ManifestError(f"{target} exists already", hint="--print shows what would be written")
     found = discover(project)

@@ -24,6 +24,19 @@ def test_an_existing_manifest_is_never_overwritten(project):
     assert (project.root / "launch.toml").read_text() == "# mine\n"
 
 
+def test_a_folder_inside_another_project_gets_its_own(project):
+    """Paths are of the folder where the manifest is written, not of the project around it."""
+    project.write(
+        {
+            "launch.toml": "",
+            "sub/train.py": READS.format(name="config.yaml"),
+            "sub/config.yaml": "lr: 0.1\n",
+        }
+    )
+    assert "not ready" not in project.confjob("init", cwd="sub").stderr
+    assert project.confjob("show", "train", cwd="sub").stdout.count("config.yaml") == 2
+
+
 FOLDERS = {
     "yaml": ({"train.py": READS.format(name="config.yaml"), "config.yaml": "a: 1\n"}, ["train"]),
     "json": ({"run.py": READS.format(name="conf/c.json"), "conf/c.json": '{"a": 1}'}, ["run"]),
