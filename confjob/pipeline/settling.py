@@ -54,7 +54,14 @@ def settle(project: Project, form: Form, overrides: list[Override]) -> Settled:
         selectors = [each for each in changes if _selects(form, each)]
         if not selectors or _repeated(selectors, applied):
             return Settled(form=form, applied=tuple(applied), pending=changes, problems=problems)
-        before, form = form, _reloaded(project, form, selectors)
+        try:
+            before, form = form, _reloaded(project, form, selectors)
+        except InvalidOverrides as error:
+            # The tree that a refused selector would bring is not known, so what else was
+            # asked is judged by the present one: all problems at once, as far as can be told.
+            rest = tuple(each for each in changes if each not in selectors)
+            found = (*problems, *error.problems)
+            return Settled(form=form, applied=tuple(applied), pending=rest, problems=found)
         overrides = list(_still_asked(before, form, overrides, selectors))
         applied.extend(selectors)
 
