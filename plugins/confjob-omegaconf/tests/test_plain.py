@@ -2,7 +2,10 @@
 
 from pathlib import PurePosixPath
 
+import yaml
 from confjob_omegaconf.plain import FORMAT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from confjob.plugin import KeyPath, Source
 from confjob.testing import check_format
@@ -39,3 +42,20 @@ def test_numbers_are_read_as_omegaconf_reads_them_and_no_reader_is_doubted(tmp_p
 
 def test_a_missing_value_is_required(tmp_path):
     assert loaded(tmp_path, TEXT).required == {KeyPath(("steps",))}
+
+
+_LEAF = st.one_of(
+    st.integers(-99, 99), st.booleans(), st.none(), st.sampled_from(["a b", "no", "1e-4", "x: y", ""])
+)
+_KEY = st.sampled_from(["lr", "model", "data", "name", "b_1"])
+_TREE = st.recursive(
+    _LEAF, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_KEY, inner, max_size=3))
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(_KEY, _TREE, min_size=1, max_size=4))
+def test_the_laws_of_patching_hold_for_any_config(config):
+    """Unchanged it is the same text; each leaf set, added or deleted reads back as meant."""
+    text = "# a remark\n" + yaml.safe_dump(config, sort_keys=False)
+    check_format(FORMAT, text, file_name="config.yaml")

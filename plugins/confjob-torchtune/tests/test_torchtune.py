@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 import confjob_torchtune
 import pytest
+import yaml
 from confjob_torchtune import FORMAT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from confjob.plugin import MISSING, Change, InputError, InvalidOverrides, KeyPath, Source
 from confjob.testing import check_format
@@ -178,3 +181,20 @@ def test_init_recognises_the_config_and_its_recipe(tmp_path):
     (tmp_path / "second.py").write_text("@config.parse\n")
     (table,) = FORMAT.recognize(tmp_path)
     assert "command" not in table
+
+
+_LEAF = st.one_of(
+    st.integers(-99, 99), st.booleans(), st.none(), st.sampled_from(["a b", "no", "1e-4", "x: y", ""])
+)
+_KEY = st.sampled_from(["lr", "model", "data", "name", "b_1"])
+_TREE = st.recursive(
+    _LEAF, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_KEY, inner, max_size=3))
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(_KEY, _TREE, min_size=1, max_size=4))
+def test_the_laws_of_patching_hold_for_any_config(config):
+    """Unchanged it is the same text; each leaf set, added or deleted reads back as meant."""
+    text = "# a remark\n" + yaml.safe_dump(config, sort_keys=False)
+    check_format(FORMAT, text, file_name="config.yaml")
