@@ -82,9 +82,7 @@ def _bad_choice(
             code="unknown-input", input=name, message=f"no file input is called {name!r}", hint=hint
         )
     if spec.choices is None:
-        hint = f'declare which in launch.toml: choices = "{spec.path and spec.path.parent}/*.yaml"'
-        message = f"{name}: no other file may be picked"
-        return Problem(code="no-choices", input=spec.input, message=message, hint=hint)
+        return _not_offered(project, job, spec, path)
     try:
         options = sorted(project.root.glob(spec.choices))
     except (ValueError, NotImplementedError) as error:
@@ -100,6 +98,24 @@ def _bad_choice(
         message = f"{path} is not one of {name}'s choices ({spec.choices})"
         return Problem(code="not-a-choice", input=spec.input, message=message, hint=hint)
     return _other_format(project, spec, path)
+
+
+def _not_offered(project: Project, job: JobSpec, spec: InputSpec, path: str) -> Problem | None:
+    """Return why a name may not be picked where only the format can offer some."""
+    offer = format_of(project, spec).choices
+    ask = project.ask(project.interpreter(job.python)) if offer else None
+    offered = (
+        list(offer(Source(input=spec.input, path=spec.path, root=project.root, ask=ask))) if offer else []
+    )
+    if path in offered:
+        return None
+    if offered:
+        hint = did_you_mean(path, offered) or f"choices: {listing(offered)}"
+        message = f"{path} is not one of {spec.name}'s choices"
+        return Problem(code="not-a-choice", input=spec.input, message=message, hint=hint)
+    hint = f'declare which in launch.toml: choices = "{spec.path and spec.path.parent}/*.yaml"'
+    message = f"{spec.name}: no other file may be picked"
+    return Problem(code="no-choices", input=spec.input, message=message, hint=hint)
 
 
 def _other_format(project: Project, spec: InputSpec, path: str) -> Problem | None:

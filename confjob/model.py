@@ -472,6 +472,8 @@ class Format:
         check: The framework's own verdict on each of many deliveries, in one start.
         recognize: Files in a folder that this format knows, as `[[jobs.x.files]]` tables;
             the extra keys `job` and `command` name the job that reads the file.
+        choices: What else may be picked for a source by `--file`, where the manifest says
+            nothing: names that the framework knows, such as its built-in configs.
     """
 
     name: str
@@ -481,6 +483,7 @@ class Format:
     schema: Callable[[Document], Schema | None] = lambda _: None
     check: Callable[[Document, Sequence[Delivery]], Sequence[Sequence[Problem]]] | None = None
     recognize: Callable[[Path], Iterable[Mapping[str, Json]]] | None = None
+    choices: Callable[[Source], Iterable[str]] | None = None
 
 
 @frozen(kw_only=True)

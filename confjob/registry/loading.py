@@ -116,6 +116,7 @@ def guarded(plugin: Plugin, record: Format) -> Format:
         deliver=_guarded(plugin, record, record.deliver),
         schema=_guarded(plugin, record, record.schema),
         check=record.check and _guarded(plugin, record, record.check),
+        choices=record.choices and _guarded(plugin, record, record.choices),
         recognize=record.recognize and _guarded(plugin, record, record.recognize),
     )
 

@@ -33,7 +33,7 @@ from confjob.plugin import (
 )
 from confjob_torchtune.recognize import recognize
 
-__all__ = ["FORMAT", "check", "confjob_formats", "deliver", "load", "schema"]
+__all__ = ["FORMAT", "check", "choices", "confjob_formats", "deliver", "load", "schema"]
 
 _PROBE: Final = Path(__file__).with_name("probe.py")
 _COMPONENT: Final = "_component_"
@@ -93,6 +93,12 @@ def check(document: Document, deliveries: Sequence[Delivery]) -> Sequence[Sequen
     if told is None:
         return [[] for _ in deliveries]
     return [[_problem(document, each) for each in found] for found in told["problems"]]
+
+
+def choices(source: Source) -> Sequence[str]:
+    """Return the names of the built-in configs, as `tune ls` lists them; none without torchtune."""
+    told = _ask(source, {"ask": "names"})
+    return [] if told is None else list(told["names"])
 
 
 def _problem(document: Document, told: Json) -> Problem:
@@ -234,7 +240,13 @@ def _with_interpolation(rule: Schema) -> Schema:
 
 
 FORMAT: Final = Format(
-    name="torchtune", load=load, deliver=deliver, schema=schema, check=check, recognize=recognize
+    name="torchtune",
+    load=load,
+    deliver=deliver,
+    schema=schema,
+    check=check,
+    recognize=recognize,
+    choices=choices,
 )
 
 

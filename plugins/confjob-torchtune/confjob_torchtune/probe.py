@@ -53,6 +53,11 @@ def built_in(request: dict[str, typing.Any]) -> typing.Any:
     return {"text": (_recipes_folder() / "configs" / configs[name]).read_text(encoding="utf-8")}
 
 
+def names(_request: dict[str, typing.Any]) -> typing.Any:
+    """Return the names of the built-in configs, as `tune ls` lists them."""
+    return {"names": sorted({config.name for recipe in _recipes() for config in recipe.configs})}
+
+
 def signatures(request: dict[str, typing.Any]) -> typing.Any:
     """Return the schema of each component's arguments, and the top-level keys that are known."""
     found = {name: _described(name) for name in request["components"]}
@@ -262,7 +267,7 @@ def _files(root: str, request: dict[str, typing.Any]) -> list[str]:
     return sorted(file for file in own if "site-packages" not in file)
 
 
-_ASKED = {"config": built_in, "signatures": signatures, "check": check}
+_ASKED = {"config": built_in, "names": names, "signatures": signatures, "check": check}
 
 if __name__ == "__main__":
     main()

@@ -169,3 +169,11 @@ def test_tune_validate_passes_what_can_be_imported(python, ask):
 
 def _load(file: Path, ask: Any) -> Any:
     return FORMAT.load(Source(input="config", path=PurePosixPath(file.name), root=file.parent, ask=ask))
+
+
+def test_the_built_in_configs_are_choices(example):
+    """`--file config=NAME` picks what `tune ls` lists; a misspelt name is refused with the nearest."""
+    picked = example.confjob("plan", "built-in", "--file", "config=llama3_2/3B_lora_single_device", "--json")
+    assert "llama3_2/3B_lora_single_device" in json.loads(picked)["command"]
+    refused = example.confjob("plan", "built-in", "--file", "config=llama3_2/3B_lora_single_devise", code=1)
+    assert "did you mean 'llama3_2/3B_lora_single_device'" in refused
