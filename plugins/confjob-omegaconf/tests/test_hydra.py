@@ -3,6 +3,10 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from confjob.plugin import tree
 
 APP = """
 import hydra, json
@@ -188,6 +192,29 @@ def test_every_kind_of_value_arrives_with_its_type(project):
         "m": [{"a": 1, "b": [3]}], "new": {"p": {"q": [1.0, None]}},
     }  # fmt: skip
     assert type(found["new"]["p"]["q"][0]) is float
+
+
+_TEXT = st.text(
+    st.characters(codec="utf-8", exclude_characters="$", exclude_categories=["Cc", "Cs"]), max_size=6
+)
+_VALUE = st.recursive(
+    st.one_of(st.integers(-(10**12), 10**12), st.floats(allow_nan=False), st.booleans(), _TEXT),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_TEXT, min_size=25, max_size=25), st.lists(_VALUE, min_size=25, max_size=25))
+def test_any_values_arrive_with_their_types(project, texts, values):
+    """Fifty at a time: what the app composes is what was asked, in value and in type."""
+    small(project, "".join(f"t{n}: x\nv{n}: null\n" for n in range(25)))
+    asked = {f"t{n}": text for n, text in enumerate(texts)} | {
+        f"v{n}": value for n, value in enumerate(values)
+    }
+    (project.root / "asked.json").write_text(json.dumps({"conf/config.yaml": asked}))
+    found = seen(project.printed("--inputs", "asked.json"))
+    assert tree.same(found, asked)
 
 
 def test_a_key_that_no_override_can_name_is_said_in_its_mapping_or_refused(project):
