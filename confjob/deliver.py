@@ -74,6 +74,7 @@ def deliver(
         documents[spec.input] = after
         if delivery is not None:
             deliveries[spec.input] = delivery
+    problems.extend(_rivals(deliveries))
     return Delivered(deliveries=deliveries, documents=documents, problems=tuple(problems))
 
 
@@ -121,6 +122,18 @@ def diff(form: Form, deliveries: Mapping[str, Delivery]) -> dict[str, str]:
             )
             diffs[str(path)] = "".join(lines)
     return {path: text for path, text in diffs.items() if text}
+
+
+def _rivals(deliveries: Mapping[str, Delivery]) -> Iterator[Problem]:
+    """Yield a problem when two inputs each bring a whole command: one of them would be lost."""
+    names = [name for name, delivery in deliveries.items() if delivery.command is not None]
+    for name in names[1:]:
+        yield Problem(
+            code="command",
+            input=name,
+            message=f"both {names[0]} and {name} are delivered by the command line, which has room for one",
+            hint="change one of them in a run, or declare two jobs",
+        )
 
 
 def _one(  # noqa: PLR0913 - one input, from all sides

@@ -60,6 +60,30 @@ def test_a_change_is_delivered_as_the_whole_new_text_and_read_again(form):
     assert delivered.documents["c.yaml"].tree == {"a": 5, "b": 2}
 
 
+def test_two_inputs_that_each_bring_a_command_are_refused(form, tmp_path):
+    """The command line has room for one: nothing is lost without a word."""
+    known = form()
+    (tmp_path / "d.yaml").write_text("a: 1\n")
+    second = YAML.load(Source(input="d.yaml", path=PurePosixPath("d.yaml"), root=tmp_path))
+    inputs = (*known.job.inputs, InputSpec(name="d", kind="file", path=PurePosixPath("d.yaml")))
+    both = evolve(
+        known,
+        job=evolve(known.job, inputs=inputs),
+        documents={**known.documents, "d.yaml": second},
+        typing={**known.typing, "d.yaml": Typing()},
+    )
+
+    def by_command(document, changes):
+        return evolve(YAML.deliver(document, changes), command=("x", document.source.input))
+
+    kind = lying(give=by_command)
+    changes = [change("a", 5), change("a", 6, name="d.yaml")]
+    trees = {name: changed_tree(document, changes) for name, document in both.documents.items()}
+    (problem,) = deliver(both, changes, {"c.yaml": kind, "d.yaml": kind}, trees).problems
+    assert "both c.yaml and d.yaml" in problem.message
+    assert made(known, change("a", 5), kind=kind).problems == ()
+
+
 def test_what_does_not_change_is_not_delivered(form):
     assert made(form()).deliveries == {}
 
