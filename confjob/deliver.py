@@ -8,7 +8,7 @@ what was meant, is checked here, outside the plugin.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import PurePosixPath
 
@@ -20,10 +20,14 @@ from confjob.keypath import KeyPath
 from confjob.model import Change, Delivery, Document, Format, InputSpec, Node, Problem
 from confjob.tree import Json, same, walk
 
-__all__ = ["RUN_CONFIG", "Delivered", "check", "deliver", "diff", "patched"]
+__all__ = ["RUN_CONFIG", "Carry", "Delivered", "check", "deliver", "diff", "patched"]
 
 #: The private file that holds the whole run config; `confjob/job` reads it by this name.
 RUN_CONFIG = "run-config.json"
+
+
+#: How changes of a run config reach a library that reads it in its own way.
+Carry = Callable[[Document, Sequence[Change]], Delivery]
 
 
 @frozen(kw_only=True)
@@ -40,11 +44,12 @@ class Delivered:
         return Delivery.together(self.deliveries.values())
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - one call for all inputs
     form: Form,
     changes: Sequence[Change],
     formats: Mapping[str, Format],
     trees: Mapping[str, Json],
+    carry: Carry | None = None,
     *,
     verify: bool = True,
 ) -> Delivered:
@@ -55,6 +60,7 @@ def deliver(
         changes: What is decided.
         formats: The format of each file input, by input.
         trees: What each input must read as afterwards, by input.
+        carry: Brings the run config's changes to the library that reads it, if one does.
         verify: Whether to check the law; changed selectors bring trees of their own, so
             for them alone it can't be checked.
     """
@@ -65,9 +71,11 @@ def deliver(
         document = form.documents[spec.input]
         own = [change for change in changes if change.input == spec.input]
         try:
-            delivery, after = _one(
-                spec, document, own, formats.get(spec.input), trees[spec.input], verify=verify
-            )
+            if spec.kind != "file":
+                delivery, after = _plain(spec, document, own, trees[spec.input], carry)
+            else:
+                kind = formats[spec.input]
+                delivery, after = _file(spec, document, own, kind, trees[spec.input], verify=verify)
         except InvalidOverrides as error:
             problems.extend(error.problems)
             delivery, after = None, document
@@ -136,19 +144,26 @@ def _rivals(deliveries: Mapping[str, Delivery]) -> Iterator[Problem]:
         )
 
 
-def _one(  # noqa: PLR0913 - one input, from all sides
+def _plain(
+    spec: InputSpec, document: Document, changes: Sequence[Change], tree: Json, carry: Carry | None
+) -> tuple[Delivery | None, Document]:
+    """Return the delivery of what lies in no file: the run config whole, in a private one."""
+    after = _revalued(document, tree)
+    if spec.kind != "run-config":
+        return None, after
+    delivery = Delivery(private={RUN_CONFIG: json.dumps(tree, indent=2) + "\n"})
+    return (delivery.then(carry(document, changes)) if carry and changes else delivery), after
+
+
+def _file(  # noqa: PLR0913 - one input, from all sides
     spec: InputSpec,
     document: Document,
     changes: Sequence[Change],
-    kind: Format | None,
+    kind: Format,
     tree: Json,
     *,
     verify: bool,
 ) -> tuple[Delivery | None, Document]:
-    if spec.kind != "file" or kind is None:
-        after = _plain(document, tree)
-        private = {RUN_CONFIG: json.dumps(tree, indent=2) + "\n"}
-        return (Delivery(private=private) if spec.kind == "run-config" else None), after
     if not changes:
         return _unchanged(spec, document), document
     delivery = kind.deliver(document, changes)
@@ -188,7 +203,7 @@ def _unlawful(kind: Format, document: Document, message: str) -> InvalidOverride
     return InvalidOverrides.of([problem])
 
 
-def _plain(document: Document, tree: Json) -> Document:
+def _revalued(document: Document, tree: Json) -> Document:
     nodes = {}
     for path, value in walk(tree):
         node = document.nodes.get(path)

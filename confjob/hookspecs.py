@@ -7,13 +7,14 @@ what everyone may comment on is a broadcast (`confjob_hide`, `confjob_infer`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
     from confjob.keypath import KeyPath
-    from confjob.model import Backend, Document, Format
+    from confjob.model import Backend, Calls, Document, Format
     from confjob.schema import Schema
 
 __all__ = ["hookimpl", "hookspec"]
@@ -85,6 +86,35 @@ def confjob_infer(document: Document) -> Mapping[KeyPath, Schema] | None:
 
     Answers: JSON Schemas by path, or None. They are merged per path; the author's
     schema and the framework's own go before them.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def confjob_calls() -> Iterable[Calls]:
+    """Give the calls of a library by which scripts declare their inputs.
+
+    When: once, when the first script or manifest is read.
+
+    Answers: records. Their names are what a manifest's `reader =` says.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def confjob_links(folder: Path) -> Mapping[str, str] | None:
+    """Say where else a run is recorded: a tracker's folder or page.
+
+    When: each time a run is shown. A failure is a warning, and hides no run.
+
+    Args:
+        folder: The run's working directory, which may be gone.
+
+    Answers: label to path or address, or None.
 
     .. versionadded:: 0.1
     """

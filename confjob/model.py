@@ -28,6 +28,7 @@ from confjob.tree import Json, MissingType, merge, walk
 __all__ = [
     "Ask",
     "Backend",
+    "Calls",
     "Change",
     "Delivery",
     "Document",
@@ -251,6 +252,8 @@ class InputSpec:
         required: Paths that have no default and must be set.
         by_command: Whether the command names the file by placeholder, so that another
             file may be used where it lies.
+        reader: The library that reads the run config in the job (the name of its
+            `Calls`), or None for `load_config()`.
         warnings: What is doubtful in the declaration.
     """
 
@@ -268,6 +271,7 @@ class InputSpec:
     required: tuple[KeyPath, ...] = ()
     secrets: tuple[KeyPath, ...] = ()
     by_command: bool = False
+    reader: str | None = None
     where: Span | None = None
     warnings: tuple[Problem, ...] = ()
 
@@ -484,6 +488,34 @@ class Format:
     check: Callable[[Document, Sequence[Delivery]], Sequence[Sequence[Problem]]] | None = None
     recognize: Callable[[Path], Iterable[Mapping[str, Json]]] | None = None
     choices: Callable[[Source], Iterable[str]] | None = None
+
+
+@frozen(kw_only=True)
+class Calls:
+    """A library's calls by which a script declares its inputs, and how it is given them.
+
+    confjob reads the calls from the script's text. A run config that they declare is read
+    by the library in its own way, so the library's plugin says how changes reach it.
+
+    Args:
+        name: What `[jobs.NAME.run-config] reader =` says.
+        deliver: Carries changes of the run config to the library; raises
+            `InvalidOverrides` with all refusals.
+        run_config: Dotted name of a call that declares the run config to its parameters
+            in order; `defaults`, `include`, `exclude` and `schema` are read.
+        file: The same for a config file, with `path`.
+        values: Dotted name of a call that is given the run config's values to its
+            parameters in order; `config` is read.
+        watch: A script of the standard library alone that tells `confjob capture` of
+            the calls while they are made.
+    """
+
+    name: str
+    deliver: Callable[[Document, Sequence[Change]], Delivery]
+    run_config: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    file: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    values: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    watch: Path | None = None
 
 
 @frozen(kw_only=True)

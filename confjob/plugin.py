@@ -19,6 +19,7 @@ from confjob.keypath import KeyPath, PathFilter
 from confjob.model import (
     Ask,
     Backend,
+    Calls,
     Change,
     Delivery,
     Document,
@@ -44,6 +45,7 @@ __all__ = [
     "Ask",
     "Backend",
     "BackendError",
+    "Calls",
     "Change",
     "ConfjobError",
     "Delivery",

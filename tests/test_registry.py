@@ -350,5 +350,7 @@ def test_the_hooks_are_listed_with_their_arguments():
         "confjob_backends()",
         "confjob_hide(document)",
         "confjob_infer(document)",
+        "confjob_calls()",
+        "confjob_links(folder)",
     ]
     assert all("When:" in text and "Answers:" in text for text in hooks.values())

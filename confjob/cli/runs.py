@@ -38,11 +38,10 @@ def runs(
     if as_json:
         echo_json(found)
     elif found:
-        table(
-            ["RUN", "JOB", "STATE", "SUBMITTED", "NAME", "TAGS", "CHANGES"],
-            [_row(run) for run in found],
-            elastic=6,
-        )
+        linked = any(run["links"] for run in found)
+        heads = ["RUN", "JOB", "STATE", "SUBMITTED", "NAME", "TAGS", "CHANGES"]
+        rows = [[*_row(run), *([" ".join(run["links"].values())] if linked else [])] for run in found]
+        table([*heads, "RECORDED IN"] if linked else heads, rows, elastic=6)
     else:
         note("no runs" + (" match" if job or state or tags else " yet: confjob launch JOB"))
 

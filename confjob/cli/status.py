@@ -60,3 +60,5 @@ def _print(known: dict[str, Any]) -> None:
         told = f"{change['input']}:{change['path']} = {changed_to(change)}"
         click.echo(f"  {'changed':<10}{safe(told)}")
     click.echo(f"  {'folder':<10}{known['dir']}")
+    for label, place in known["links"].items():
+        click.echo(f"  {label:<10}{safe(place)}")

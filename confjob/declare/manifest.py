@@ -39,6 +39,7 @@ class RunConfigTable:
     exclude: Prefixes = field(factory=list)
     schema: dict[str, Any] | str | None = None
     secret: Prefixes = field(factory=list)
+    reader: str | None = None
 
 
 @frozen(kw_only=True)

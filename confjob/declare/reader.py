@@ -30,6 +30,7 @@ from confjob.model import (
 from confjob.project import Project
 from confjob.tree import Json, walk
 from confjob.validation import check_schema
+from confjob.words import did_you_mean
 
 if TYPE_CHECKING:
     from confjob.declare.functions import CodeJob
@@ -87,8 +88,10 @@ def _of_script(
     """Return what a script's `manage_*` calls declare, with a warning for each that can't be read."""
     from confjob.declare.scripts import read_script, unread_calls
 
-    inputs = read_script(project.root, path, ask)
-    return JobSpec(name=name, command=command, inputs=inputs, warnings=unread_calls(project.root, path))
+    libraries = project.registry.calls()
+    inputs = read_script(project.root, path, ask, libraries)
+    unread = unread_calls(project.root, path, libraries)
+    return JobSpec(name=name, command=command, inputs=inputs, warnings=unread)
 
 
 def _malformed(specs: Iterable[InputSpec]) -> Iterator[Problem]:
@@ -213,11 +216,19 @@ class _Reader:
         spec = self._schema(spec, table.schema, at, ask)
         return evolve(
             spec,
+            reader=self._known_reader(table.reader, at) or spec.reader,
             filter=self._filter(table, at, spec.filter),
             filter_where=self.document.where(at),
             secrets=(*spec.secrets, *self._paths(table.secret, at.child("secret"))),
             where=self.document.where(at),
         )
+
+    def _known_reader(self, name: str | None, at: KeyPath) -> str | None:
+        names = [library.name for library in self.project.registry.calls()]
+        if name is not None and name not in names:
+            hint = did_you_mean(name, names) or f"pip install confjob-{name}"
+            self._problem(at.child("reader"), f"no plugin knows the reader {name!r}", hint)
+        return name
 
     def _file(self, table: FileTable, code: InputSpec | None, at: KeyPath, ask: Ask) -> InputSpec:
         path = PurePosixPath(table.path)

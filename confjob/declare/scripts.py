@@ -1,42 +1,58 @@
 """What a script says about its inputs by `manage_config(...)` and `manage_config_file(...)`.
 
 The calls are found in the text, at any depth, and the script is never run: a script's
-import may train a model.
+import may train a model. Other libraries' calls of the same meaning (W&B Launch's) are
+read alike, once a plugin names them.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from confjob.declare.calls import ArgumentReader, Problems, over, valued
 from confjob.declare.modules import locate
 from confjob.declare.pysource import PySource, Unreadable, read_python
 from confjob.keypath import PathFilter
-from confjob.model import Ask, InputSpec, Problem, Span
+from confjob.model import Ask, Calls, InputSpec, Problem, Span
 from confjob.tree import Json
 
 __all__ = ["read_script", "unread_calls"]
 
 _HOMES = ("confjob.", "confjob.job.", "confjob.job.runtime.")
-_PARAMETERS = {
-    "manage_config": ("defaults", "include", "exclude", "schema"),
-    "manage_config_file": ("path", "include", "exclude", "schema"),
-}
+_RUN_CONFIG = ("defaults", "include", "exclude", "schema")
+_FILE = ("path", "include", "exclude", "schema")
+
+_Means = Literal["run-config", "file", "values"]
 
 
-def read_script(root: Path, path: PurePosixPath, ask: Ask) -> tuple[InputSpec, ...]:
+@frozen(kw_only=True)
+class _Known:
+    """A call that declares something: what it means, its parameters, and whose it is."""
+
+    means: _Means
+    parameters: tuple[str, ...]
+    reader: str | None = None
+
+
+def read_script(
+    root: Path, path: PurePosixPath, ask: Ask, libraries: Iterable[Calls] = ()
+) -> tuple[InputSpec, ...]:
     """Return the inputs that a project's script declares, the run config first.
 
-    As in W&B Launch the run config is an input only if `manage_config` is called. Calls
-    for the run config add up (the last schema wins); of two for one file the last counts.
+    As in W&B Launch a call for a file alone hides the run config, and a call for the run
+    config brings it back. Calls for the run config add up (the last schema wins); of two
+    for one file the last counts.
 
     Args:
         root: The project root.
         path: The script, relative to it.
         ask: Asks a probe in the job's interpreter; only schemas that are objects need it.
+        libraries: Calls of other libraries that mean the same.
 
     Returns:
         The declarations; what could not be read is among their `warnings`.
@@ -44,33 +60,38 @@ def read_script(root: Path, path: PurePosixPath, ask: Ask) -> tuple[InputSpec, .
     Raises:
         InputError: When the script or a schema can't be read.
     """
-    script = _Script(root, read_python(root, PurePosixPath(path)), ask)
+    script = _Script(root, read_python(root, PurePosixPath(path)), ask, libraries)
     run_config: InputSpec | None = None
     files: dict[PurePosixPath, InputSpec] = {}
-    for name, call in script.calls():
-        if name == "manage_config":
-            run_config = script.run_config(run_config, call)
-        else:
-            spec = script.file(call)
+    declares = False
+    for known, call in script.calls():
+        if known.means == "file":
+            spec = script.file(known, call)
             if spec is not None and spec.path is not None:
                 files[spec.path] = spec
-    return (*([] if run_config is None else [run_config]), *files.values())
+        else:
+            declares = declares or known.means == "run-config"
+            run_config = script.run_config(run_config, known, call)
+    # Values alone (`wandb.init(config=…)`) are inputs where nothing at all is declared.
+    shown = run_config is not None and (declares or not files)
+    return (*([run_config] if shown and run_config else []), *files.values())
 
 
-def unread_calls(root: Path, path: PurePosixPath) -> tuple[Problem, ...]:
-    """Return a warning for each `manage_config_file` call whose path only the running script knows.
+def unread_calls(root: Path, path: PurePosixPath, libraries: Iterable[Calls] = ()) -> tuple[Problem, ...]:
+    """Return a warning for each call for a config file whose path only the running script knows.
 
     They belong to no input, so `read_script` has no place for them.
     """
-    script = _Script(root, read_python(root, PurePosixPath(path)), _never)
+    script = _Script(root, read_python(root, PurePosixPath(path)), _never, libraries)
     problems = Problems("")
-    for name, call in script.calls():
-        given = script.arguments(name, call, problems)
-        if name == "manage_config_file" and script.path(given.get("path")) is None:
+    for known, call in script.calls():
+        given = script.arguments(known, call, problems) if known.means == "file" else {}
+        if known.means == "file" and script.path(given.get("path")) is None:
             problems.add(
                 script.source.span(call),
                 f"`{ast.unparse(call)}`: the path can't be read without running the script",
-                hint="write the path as a literal, or declare the file in launch.toml",
+                hint=f"write the path as a literal, declare the file in launch.toml, or run it once: "
+                f"confjob capture -- python {path}",
             )
     return tuple(problems.found)
 
@@ -78,36 +99,39 @@ def unread_calls(root: Path, path: PurePosixPath) -> tuple[Problem, ...]:
 class _Script:
     """A script whose calls are read one by one."""
 
-    def __init__(self, root: Path, source: PySource, ask: Ask) -> None:
+    def __init__(self, root: Path, source: PySource, ask: Ask, libraries: Iterable[Calls]) -> None:
         self.root = root
         self.source = source
         self.ask = ask
         self.module = locate(root, str(source.path))
+        self.known = _known(list(libraries))
 
-    def calls(self) -> list[tuple[str, ast.Call]]:
-        """Return the `manage_*` calls in the order in which they are written."""
-        found = []
-        for node in ast.walk(self.source.tree):
-            if isinstance(node, ast.Call):
-                origin = self.source.origin(node.func)
-                name = origin.rpartition(".")[2]
-                if name in _PARAMETERS and origin in [home + name for home in _HOMES]:
-                    found.append((name, node))
+    def calls(self) -> list[tuple[_Known, ast.Call]]:
+        """Return the calls that declare something, in the order in which they are written."""
+        calls = (node for node in ast.walk(self.source.tree) if isinstance(node, ast.Call))
+        found = [
+            (self.known[origin], call)
+            for call in calls
+            if (origin := self.source.origin(call.func)) in self.known
+        ]
         return sorted(found, key=lambda each: (each[1].lineno, each[1].col_offset))
 
-    def arguments(self, name: str, call: ast.Call, problems: Problems) -> dict[str, ast.expr]:
+    def arguments(self, known: _Known, call: ast.Call, problems: Problems) -> dict[str, ast.expr]:
         """Return the arguments of a call by name."""
-        given = dict(zip(_PARAMETERS[name], call.args, strict=False))
+        given = dict(zip(known.parameters, call.args, strict=False))
         given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
         starred = any(isinstance(node, ast.Starred) for node in call.args)
         if starred or any(keyword.arg is None for keyword in call.keywords):
+            name = ast.unparse(call.func)
             problems.add(self.source.span(call), f"{name}: arguments behind * can't be read from the text")
         return {key: node for key, node in given.items() if not isinstance(node, ast.Starred)}
 
-    def run_config(self, before: InputSpec | None, call: ast.Call) -> InputSpec:
-        """Return the run config after one more `manage_config` call."""
+    def run_config(self, before: InputSpec | None, known: _Known, call: ast.Call) -> InputSpec:
+        """Return the run config after one more call about it."""
         problems = Problems("run-config")
-        given = self.arguments("manage_config", call, problems)
+        given = self.arguments(known, call, problems)
+        if known.means == "values":
+            given = {"defaults": given["config"]} if "config" in given else {}
         reader = self._reader(problems)
         spec = before or InputSpec(name="run-config", kind="run-config", where=self.source.span(call))
         schema = reader.schema(given.get("schema"))
@@ -122,15 +146,16 @@ class _Script:
             spec = evolve(spec, defaults=over(spec.defaults, defaults))
         return evolve(
             spec,
+            reader=known.reader or spec.reader,
             filter=self._filter(reader, given, spec.filter),
             filter_where=self._filter_where(given) or spec.filter_where,
             warnings=(*spec.warnings, *problems.found),
         )
 
-    def file(self, call: ast.Call) -> InputSpec | None:
-        """Return the declaration of a `manage_config_file` call, if its path can be read."""
+    def file(self, known: _Known, call: ast.Call) -> InputSpec | None:
+        """Return the declaration of a call about a config file, if its path can be read."""
         problems = Problems("")
-        given = self.arguments("manage_config_file", call, problems)
+        given = self.arguments(known, call, problems)
         path = self.path(given.get("path"))
         if path is None:
             return None
@@ -193,6 +218,24 @@ class _Script:
     def _filter_where(self, given: dict[str, ast.expr]) -> Span | None:
         said = given.get("include") or given.get("exclude")
         return None if said is None else self.source.span(said)
+
+
+def _known(libraries: Sequence[Calls]) -> dict[str, _Known]:
+    """Return every call that declares something, by the dotted name it comes from."""
+    ours = {f"{home}manage_config": _Known(means="run-config", parameters=_RUN_CONFIG) for home in _HOMES}
+    ours |= {f"{home}manage_config_file": _Known(means="file", parameters=_FILE) for home in _HOMES}
+    return {name: known for library in libraries for name, known in _theirs(library)} | ours
+
+
+def _theirs(library: Calls) -> Iterator[tuple[str, _Known]]:
+    groups: tuple[tuple[_Means, Mapping[str, tuple[str, ...]]], ...] = (
+        ("run-config", library.run_config),
+        ("file", library.file),
+        ("values", library.values),
+    )
+    for means, named in groups:
+        for name, parameters in named.items():
+            yield name, _Known(means=means, parameters=parameters, reader=library.name)
 
 
 def _never(script: Path, request: Json) -> Json:

@@ -9,8 +9,8 @@ that result.
 from __future__ import annotations
 
 from confjob.override.decide import changed_tree, decide
-from confjob.override.grammar import from_document, parse_set
+from confjob.override.grammar import from_document, parse_set, words_from
 from confjob.override.judge import judge
 from confjob.override.locate import locate
 
-__all__ = ["changed_tree", "decide", "from_document", "judge", "locate", "parse_set"]
+__all__ = ["changed_tree", "decide", "from_document", "judge", "locate", "parse_set", "words_from"]

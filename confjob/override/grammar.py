@@ -12,11 +12,13 @@ from confjob.errors import InputError
 from confjob.form import Override
 from confjob.keypath import KeyPath, PathSyntaxError, split_input
 from confjob.model import Document, JobSpec
+from confjob.tree import Json
 
-__all__ = ["from_document", "parse_set"]
+__all__ = ["from_document", "parse_set", "words_from"]
 
-#: The parts of W&B Launch's `overrides` that are inputs.
+#: The parts of W&B Launch's `overrides` that are inputs, and those that are the command.
 _WANDB = frozenset({"run_config", "files"})
+_WANDB_COMMAND = frozenset({"args", "entry_point"})
 
 
 def parse_set(text: str, said: str = "--set", *, any_type: bool = False) -> Override:
@@ -71,16 +73,47 @@ def _wandb_parts(job: JobSpec, document: Document, at: KeyPath, said: str) -> li
         return []
     if name in _WANDB:
         return [at]
-    if name != "overrides" or _WANDB.isdisjoint(value):
+    if not _is_wandb(name, value):
         return []
-    unread = [key for key, item in value.items() if key not in _WANDB and item]
+    unread = [key for key, item in value.items() if key not in _WANDB | _WANDB_COMMAND and item]
     if unread:
         line = _line(document, at.child(unread[0]), said)
+        known = ", ".join(sorted(_WANDB | _WANDB_COMMAND))
         raise InputError(
-            f"{line}: 'overrides.{unread[0]}' is no input of a job",
-            hint="arguments for the command are given after --",
+            f"{line}: 'overrides.{unread[0]}' is no input of a job", hint=f"of overrides are read: {known}"
         )
     return [at.child(key) for key in value if key in _WANDB]
+
+
+def _is_wandb(name: str, value: Json) -> bool:
+    """Whether a top-level key is the `overrides` of W&B's launch config."""
+    known = _WANDB | _WANDB_COMMAND
+    return name == "overrides" and isinstance(value, dict) and not known.isdisjoint(value)
+
+
+def words_from(job: JobSpec, document: Document, said: str) -> tuple[list[str], list[str]]:
+    """Return the `entry_point` and the `args` of W&B's launch config; empty where it has none.
+
+    Raises:
+        InputError: When one is there and is not a list of texts, or the job is a function.
+    """
+    tree = document.tree
+    value = tree.get("overrides") if isinstance(tree, dict) else None
+    if job.input("overrides") is not None or not _is_wandb("overrides", value):
+        return [], []
+    entry, args = (_words(document, key, said) for key in ("entry_point", "args"))
+    if job.command is None and (entry or args):
+        at = KeyPath(("overrides", "entry_point" if entry else "args"))
+        raise InputError(f"{_line(document, at, said)}: a function job has no command to change")
+    return entry, args
+
+
+def _words(document: Document, key: str, said: str) -> list[str]:
+    at = KeyPath(("overrides", key))
+    words = document.nodes[at].value if at in document.nodes else None
+    if words is not None and not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise InputError(f"{_line(document, at, said)}: '{key}' must be a list of texts")
+    return words or []
 
 
 def _wandb(document: Document, at: KeyPath, said: str) -> Iterator[Override]:

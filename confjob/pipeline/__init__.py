@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from confjob.declare import find_target, read_project
 from confjob.deliver import check, deliver
@@ -19,7 +19,7 @@ from confjob.form import Form, Plan
 from confjob.keypath import KeyPath
 from confjob.model import Problem, Resources
 from confjob.override import judge
-from confjob.pipeline.reading import form_of, formats_of, job_of
+from confjob.pipeline.reading import carry_of, form_of, formats_of, job_of
 from confjob.pipeline.requests import Request, requested
 from confjob.pipeline.settling import Settled, settle
 from confjob.project import Project
@@ -70,15 +70,16 @@ def make_plan(project: Project, request: Request) -> Plan:
     declared = read_project(project)
     job = job_of(project, declared, request)
     target = find_target(project, declared, request.target or job.target)
-    overrides, unreadable = requested(project, job, request)
+    asked = requested(project, job, request)
+    job = evolve(job, command=asked.command or job.command)
     form = form_of(project, job)
-    settled = settle(project, form, overrides)
+    settled = settle(project, form, asked.overrides)
     judged = judge(settled.form, settled.pending, form)
     formats = formats_of(project, job)
-    delivered = deliver(settled.form, settled.pending, formats, settled.trees())
-    argv, unfilled = command(settled.form, delivered.documents, delivered.whole, request.extra)
+    delivered = deliver(settled.form, settled.pending, formats, settled.trees(), carry_of(project, job))
+    argv, unfilled = command(settled.form, delivered.documents, delivered.whole, asked.extra)
     resources, unclear = _resources(settled)
-    found = [*unreadable, *settled.problems, *judged, *delivered.problems, *unfilled, *unclear]
+    found = [*asked.problems, *settled.problems, *judged, *delivered.problems, *unfilled, *unclear]
     errors = _errors(found)
     if not errors:
         # Starting a framework takes seconds; what is refused anyway need not wait for it.

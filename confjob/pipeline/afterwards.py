@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from confjob.declare import open_engine
@@ -14,6 +15,7 @@ from confjob.store import RunFolder
 from confjob.track import follow as follow_log
 from confjob.track import read_log, statuses
 from confjob.track import unread as is_unread
+from confjob.workspace.layout import Layout
 
 __all__ = ["cancel_runs", "find_runs", "follow", "log_of", "status_of", "unread"]
 
@@ -97,7 +99,18 @@ def _cancel(engine: Engine | None, folders: list[RunFolder]) -> None:
 def _told(project: Project, folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
     engines = _Engines(project)
     known = statuses([(folder, engines.of(folder)) for folder in folders])
-    return [_telling(folder, known[folder.id]) for folder in folders]
+    return [
+        {**_telling(folder, known[folder.id]), "links": dict(project.registry.links(_place(folder)))}
+        for folder in folders
+    ]
+
+
+def _place(folder: RunFolder) -> Path:
+    """Return the working directory of a run, which may be gone."""
+    try:
+        return Layout.load(folder.path).project
+    except (OSError, ValueError, KeyError):
+        return folder.path / "workspace"
 
 
 def _telling(folder: RunFolder, status: Status) -> dict[str, Any]:

@@ -90,9 +90,10 @@ def _record(plan: Plan, run: RunFolder, snapshot: Snapshot, said: Record) -> Rec
 
 
 def _in_command(plan: Plan) -> bool:
-    """Whether the run config reaches the job on its command line, so that nobody need read it."""
+    """Whether the run config reaches the job without `load_config()`, so that nobody need call it."""
     words = plan.job.command or ()
-    return plan.job.deliver == "flags" or any("{run-config:" in word for word in words)
+    elsewhere = any(spec.reader for spec in plan.job.inputs)
+    return elsewhere or plan.job.deliver == "flags" or any("{run-config:" in word for word in words)
 
 
 def _unseen(snapshot: Snapshot) -> Iterator[Problem]:

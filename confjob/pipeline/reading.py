@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from confjob.declare import Declared, declare
+from confjob.deliver import Carry
 from confjob.filter import unmatched, visible
 from confjob.form import Form, Typing
 from confjob.infer import infer
@@ -14,7 +15,7 @@ from confjob.pipeline.requests import Request
 from confjob.pipeline.soundness import sound, sound_hints
 from confjob.project import Project
 
-__all__ = ["form_of", "formats_of", "job_of", "typed"]
+__all__ = ["carry_of", "form_of", "formats_of", "job_of", "typed"]
 
 
 def job_of(project: Project, declared: Declared, request: Request) -> JobSpec:
@@ -63,3 +64,9 @@ def _typing(
 def formats_of(project: Project, job: JobSpec) -> dict[str, Format]:
     """Return the format of each file input, by input."""
     return {spec.input: format_of(project, spec) for spec in job.inputs if spec.kind == "file"}
+
+
+def carry_of(project: Project, job: JobSpec) -> Carry | None:
+    """Return how the run config's changes reach the library that reads it, if one does."""
+    reader = next((spec.reader for spec in job.inputs if spec.kind == "run-config"), None)
+    return next((calls.deliver for calls in project.registry.calls() if calls.name == reader), None)

@@ -11,10 +11,10 @@ from confjob.errors import ConfjobError
 from confjob.form import Override
 from confjob.keypath import PathSyntaxError
 from confjob.model import Document, JobSpec, Problem, Source
-from confjob.override import from_document, parse_set
+from confjob.override import from_document, parse_set, words_from
 from confjob.project import Project
 
-__all__ = ["Request", "requested"]
+__all__ = ["Asked", "Request", "requested"]
 
 
 @frozen(kw_only=True)
@@ -42,22 +42,50 @@ class Request:
     extra: tuple[str, ...] = ()
 
 
-def requested(project: Project, job: JobSpec, request: Request) -> tuple[list[Override], list[Problem]]:
-    """Return all overrides, the weakest first, and what of them can't be read."""
+@frozen(kw_only=True)
+class Asked:
+    """A request, read.
+
+    Args:
+        overrides: What is to change, the weakest first.
+        problems: What can't be read.
+        command: The command to run in place of the job's own; empty to leave it.
+        extra: Arguments to append to it.
+    """
+
+    overrides: list[Override]
+    problems: list[Problem]
+    command: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+
+def requested(project: Project, job: JobSpec, request: Request) -> Asked:
+    """Return what a request asks for; what of it can't be read is among the problems."""
     overrides: list[Override] = []
     problems: list[Problem] = []
+    command: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
     for path in request.inputs:
         try:
-            overrides.extend(from_document(job, _overrides_file(project, path), path.name))
+            document = _overrides_file(project, path)
+            overrides.extend(from_document(job, document, path.name))
+            entry_point, args = words_from(job, document, path.name)
         except ConfjobError as error:
             problems.append(Problem(code="unreadable", message=error.message, hint=error.hint))
+        else:
+            command, extra = tuple(entry_point) or command, (*extra, *args)
     for option, any_type in (("--set", False), ("--set-any", True)):
         for text in request.any_sets if any_type else request.sets:
             try:
                 overrides.append(parse_set(text, option, any_type=any_type))
             except PathSyntaxError as error:
                 problems.append(Problem(code="syntax", message=f"{option} {error}"))
-    return [*overrides, *request.overrides], problems
+    return Asked(
+        overrides=[*overrides, *request.overrides],
+        problems=problems,
+        command=command,
+        extra=(*extra, *request.extra),
+    )
 
 
 def _overrides_file(project: Project, path: Path) -> Document:

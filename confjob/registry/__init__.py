@@ -22,7 +22,7 @@ import pluggy
 from confjob import hookspecs
 from confjob.errors import PluginError
 from confjob.keypath import KeyPath
-from confjob.model import Backend, Document, Format, Problem
+from confjob.model import Backend, Calls, Document, Format, Problem
 from confjob.registry.installed import BUILTIN, Installed, Kind, Plugin
 from confjob.registry.loading import ask, guarded, imported, imported_file, new_manager, register, way_out
 from confjob.schema import Schema
@@ -31,6 +31,7 @@ from confjob.words import did_you_mean, listing
 __all__ = ["BUILTIN", "Plugin", "Registry"]
 
 Record = TypeVar("Record", Format, Backend)
+Answer = TypeVar("Answer")
 
 #: Names whose package is known, for the hint of a missing plugin.
 _PACKAGES: Final = {
@@ -42,6 +43,7 @@ _PACKAGES: Final = {
     "ray": "confjob-ray",
     "slurm": "confjob-slurm",
     "torchtune": "confjob-torchtune",
+    "wandb": "confjob-wandb",
 }
 
 
@@ -144,18 +146,20 @@ class Registry:
 
     def infer(self, document: Document) -> Mapping[KeyPath, Schema]:
         """Return the schemas that ambient plugins give, merged per path; a failure warns."""
-        manager, plugins = self._ambient
         merged: dict[KeyPath, Schema] = defaultdict(dict)
-        for plugin in plugins:
-            try:
-                answers = ask(manager, plugin, "confjob_infer", _schemas, document=document)
-            except PluginError as error:
-                self._failed.append(error)
-                continue
-            for answer in answers:
-                for path, schema in answer.items():
-                    merged[path] = {**merged[path], **schema}
+        for answer in self._answers("confjob_infer", _schemas, document=document):
+            for path, schema in answer.items():
+                merged[path] = {**merged[path], **schema}
         return merged
+
+    def calls(self) -> tuple[Calls, ...]:
+        """Return the calls of other libraries that declare inputs; a failure warns."""
+        return self._calls
+
+    def links(self, folder: Path) -> Mapping[str, str]:
+        """Return where else the run in `folder` is recorded, by label; a failure warns."""
+        answers = self._answers("confjob_links", _links, folder=folder)
+        return {label: place for answer in answers for label, place in answer.items()}
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -284,6 +288,22 @@ class Registry:
                     loaded[plugin.module] = plugin
         return manager, list(loaded.values())
 
+    @cached_property
+    def _calls(self) -> tuple[Calls, ...]:
+        answers = self._answers("confjob_calls", _records_of_calls)
+        return tuple({calls.name: calls for given in answers for calls in given}.values())
+
+    def _answers(self, hook: str, read: Callable[[Any], Answer], **arguments: Any) -> list[Answer]:
+        """Return what all ambient plugins answer; one that fails is noted and passed over."""
+        manager, plugins = self._ambient
+        answers: list[Answer] = []
+        for plugin in plugins:
+            try:
+                answers += ask(manager, plugin, hook, read, **arguments)
+            except PluginError as error:
+                self._failed.append(error)
+        return answers
+
     def _speakers(self) -> Iterator[tuple[Plugin, ModuleType | None]]:
         if self._inline is not None and self._inline_module is not None:
             yield self._inline, self._inline_module
@@ -316,6 +336,14 @@ def _formats(answer: Iterable[Any]) -> list[Format]:
 
 def _backends(answer: Iterable[Any]) -> list[Backend]:
     return [_of(Backend, record) for record in answer]
+
+
+def _records_of_calls(answer: Iterable[Any]) -> list[Calls]:
+    return [_of(Calls, record) for record in answer]
+
+
+def _links(answer: Mapping[Any, Any]) -> dict[str, str]:
+    return {_of(str, label): _of(str, place) for label, place in answer.items()}
 
 
 def _paths(answer: Iterable[Any]) -> list[KeyPath]:

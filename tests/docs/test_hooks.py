@@ -40,7 +40,7 @@ def test_every_hook_says_when_what_and_since_which_version():
 
 def test_the_page_names_every_field_of_the_records_that_plugins_give():
     text = PAGE.read_text(encoding="utf-8")
-    for record in (model.Format, model.Backend):
+    for record in (model.Format, model.Backend, model.Calls):
         for name in inspect.signature(record).parameters:
             assert f"`{name}`" in text, f"{record.__name__}.{name}"
 

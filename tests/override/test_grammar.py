@@ -145,11 +145,11 @@ def test_what_stands_beside_wandb_s_layout_is_not_dropped():
     ]
 
 
-@pytest.mark.parametrize("part", [{"args": ["--lr", "1"]}, {"entry_point": ["python"]}])
-def test_what_wandb_s_layout_asks_for_beyond_inputs_is_refused(part):
+@pytest.mark.parametrize("part", [{"dockerfile": "D"}, {"artifacts": {"a": "b"}}])
+def test_what_wandb_s_layout_asks_for_beyond_inputs_and_command_is_refused(part):
     with pytest.raises(InputError, match=f"overrides.{next(iter(part))}"):
         read({"overrides": {"run_config": {"a": 1}, **part}})
-    assert seen({"overrides": {"run_config": {"a": 1}, "args": [], "dockerfile": None}}) == [
+    assert seen({"overrides": {"run_config": {"a": 1}, "args": ["--x"], "dockerfile": None}}) == [
         ("run-config", "a", "set", 1)
     ]
 
