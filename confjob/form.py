@@ -29,13 +29,13 @@ from confjob.model import (
     Span,
     Target,
 )
-from confjob.schema import Schema
+from confjob.schema import Evidence, Schema
 from confjob.tree import MISSING, Json, MissingType, leaves, walk
 
-__all__ = ["Field", "Form", "Override", "Plan", "TypedBy", "Typing", "Word"]
+__all__ = ["Field", "Form", "Override", "Plan", "Typed", "TypedBy", "Typing", "Word"]
 
 #: Who decided a field's type, the strongest first.
-TypedBy = Literal["author", "framework", "siblings", "value"]
+TypedBy = Literal["author", "framework", "plugin", "siblings", "value"]
 
 #: A word of an argv; a `RunFile` is a path that only the run knows.
 Word: TypeAlias = "str | RunFile"
@@ -60,6 +60,17 @@ class Field:
     where: Span | None = None
     required: bool = False
     secret: bool = False
+    #: What the type rests on, in words, and how far to trust it.
+    evidence: Evidence = Evidence(because="")
+
+
+@frozen(kw_only=True)
+class Typed:
+    """A type, who decided it, and what it rests on."""
+
+    schema: Schema
+    by: TypedBy
+    evidence: Evidence
 
 
 @frozen(kw_only=True, slots=False)
@@ -70,30 +81,36 @@ class Typing:
         author: The author's schema of the whole document, or None.
         framework: The framework's own schema of the whole document, or None.
         hints: What plugins say, by path.
+        document: The document itself, for how its values are spelled.
+        siblings: Other documents of its kind, whose values tell what else a path may hold.
     """
 
     author: Schema | None = None
     framework: Schema | None = None
     hints: Mapping[KeyPath, Schema] = Factory(dict)
+    document: Document | None = None
+    siblings: tuple[Document, ...] = ()
 
     def whole(self) -> Iterator[Schema]:
         """Yield the schemas of the whole document, the strongest first."""
         yield from (schema for schema in (self.author, self.framework) if schema is not None)
 
-    def at(self, path: KeyPath, node: Node | None) -> tuple[Schema, TypedBy]:
-        """Return the type of the value at `path`, and who decided it.
+    def at(self, path: KeyPath, node: Node | None) -> Typed:
+        """Return the type of the value at `path`, and what it rests on.
 
-        Author > framework > plugins > value: a stronger one that states no type is
-        refined by the weaker ones.
+        Author > framework > plugins > siblings > value: a stronger one that states no
+        type is refined by the weaker ones.
         """
-        schema, typed_by = self._hinted(path, node)
+        found = self._inferred(path, node)
         framework = self._framework.at(path) if self._framework else None
         if framework:
-            schema, typed_by = schemas.narrow(framework, schema), "framework"
+            schema = schemas.narrow(framework, found.schema)
+            found = Typed(schema=schema, by="framework", evidence=_SAID["framework"])
         author = self._author.at(path) if self._author else None
         if author:
-            schema, typed_by = schemas.merge(author, schema), "author"
-        return schema, typed_by
+            schema = schemas.merge(author, found.schema)
+            found = Typed(schema=schema, by="author", evidence=_SAID["author"])
+        return found
 
     def calls_secret(self, path: KeyPath) -> bool:
         """Whether a schema says that the value at `path`, or one around it, is secret."""
@@ -102,10 +119,16 @@ class Typing:
         for size in range(len(path) + 1):
             at = KeyPath(path[:size])
             if at not in self._secret:
-                self._secret[at] = schemas.is_secret(self.at(at, None)[0])
+                self._secret[at] = schemas.is_secret(self._declared(at))
             if self._secret[at]:
                 return True
         return False
+
+    def _declared(self, path: KeyPath) -> Schema:
+        """Return what is said of a path, whatever its value is."""
+        framework = (self._framework.at(path) if self._framework else None) or {}
+        author = (self._author.at(path) if self._author else None) or {}
+        return schemas.conjoin([self.hints.get(path, {}), framework, author])
 
     # Each path is looked up once, in a schema that is prepared once: a form has many paths.
     @cached_property
@@ -133,11 +156,36 @@ class Typing:
             schemas.transform(schema, look)
         return any(found)
 
-    def _hinted(self, path: KeyPath, node: Node | None) -> tuple[Schema, TypedBy]:
+    def _inferred(self, path: KeyPath, node: Node | None) -> Typed:
+        """Return the type by what plugins say, else by the value and its siblings'."""
         if path in self.hints:
-            return self.hints[path], "siblings"
+            return Typed(schema=self.hints[path], by="plugin", evidence=_SAID["plugin"])
         name = next((part for part in reversed(path) if isinstance(part, str)), "")
-        return ({} if node is None else schemas.infer(node.value, style=node.style, name=name)), "value"
+        samples = [] if node is None else [_sample(self.document, path, node)]
+        peers = [_sample(each, path, each.nodes[path]) for each in self.siblings if path in each.nodes]
+        if not samples and not peers:
+            return Typed(schema={}, by="value", evidence=schemas.evidence([]))
+        schema = schemas.infer_from([*samples, *peers], name=name)
+        by: TypedBy = "siblings" if peers else "value"
+        return Typed(schema=schema, by=by, evidence=schemas.evidence([*samples, *peers], name=name))
+
+
+_SAID = {
+    "author": Evidence(because="the job's schema"),
+    "framework": Evidence(because="the framework's schema"),
+    "plugin": Evidence(because="a plugin says so"),
+}
+
+
+def _sample(document: Document | None, path: KeyPath, node: Node) -> schemas.Sample:
+    """Return a node with the spelling of all that is below it."""
+    styles = {}
+    if document is not None and isinstance(node.value, (list, dict)):
+        for below, _ in leaves(node.value):
+            inner = document.nodes.get(path.join(below))
+            styles[below] = "'" if inner is None else inner.style
+    where = f"{node.where.file}:{node.where.line}" if node.where else ""
+    return schemas.Sample(value=node.value, style=node.style, styles=styles, where=where)
 
 
 @frozen(kw_only=True)
@@ -160,13 +208,14 @@ class Form:
         """Return the field at `path`, whether or not it is listed or there at all."""
         document, spec = self.documents[input], self.spec(input)
         node = document.nodes.get(path)
-        schema, typed_by = self.typing[input].at(path, node)
+        typed = self.typing[input].at(path, node)
         marked = path in document.required
         return Field(
             input=input,
             path=path,
-            schema=schema,
-            typed_by=typed_by,
+            schema=typed.schema,
+            typed_by=typed.by,
+            evidence=typed.evidence,
             value=MISSING if node is None or marked else node.value,
             where=None if node is None else node.where,
             required=marked or (node is None and path in spec.required),

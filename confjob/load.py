@@ -12,9 +12,14 @@ from confjob.keypath import KeyPath
 from confjob.model import Ask, Document, Format, InputSpec, JobSpec, Node, Problem, Source, overlaid
 from confjob.project import Project
 from confjob.textfile import contained
+from confjob.tree import Json
 from confjob.words import did_you_mean, listing
 
-__all__ = ["choose", "format_of", "load"]
+__all__ = ["choose", "format_of", "load", "reload", "siblings"]
+
+#: Beyond these, siblings would cost more than they tell; reading one takes about a millisecond.
+_MOST_SIBLINGS = 50
+_LARGEST_SIBLING = 1 << 16
 
 
 def load(project: Project, job: JobSpec, ask: Ask | None) -> dict[str, Document]:
@@ -42,6 +47,46 @@ def load(project: Project, job: JobSpec, ask: Ask | None) -> dict[str, Document]
 def reload(project: Project, spec: InputSpec, source: Source) -> Document:
     """Return the document of a source to which a delivery was applied."""
     return format_of(project, spec).load(source)
+
+
+def siblings(project: Project, spec: InputSpec, document: Document) -> tuple[Document, ...]:
+    """Return the other config files of the same kind, as evidence of what values may be.
+
+    They are the manifest's `choices`, or files of the same suffix in the same folder that
+    share most of their keys. What can't be read tells nothing, and no framework is asked.
+    """
+    path = document.source.path
+    if path is None or not isinstance(document.tree, dict):
+        return ()
+    kind = format_of(project, spec)
+    found = []
+    for name in _around(project, spec, path):
+        source = Source(input=spec.input, path=name, root=project.root)
+        try:
+            other = kind.load(source)
+        except ConfjobError:
+            continue
+        if spec.choices or _alike(document.tree, other.tree):
+            found.append(other)
+    return tuple(found)
+
+
+def _around(project: Project, spec: InputSpec, path: PurePosixPath) -> list[PurePosixPath]:
+    pattern = spec.choices or str(path.parent / f"*{path.suffix}")
+    try:
+        files = sorted(file for file in project.root.glob(pattern) if file.is_file())
+    except (ValueError, NotImplementedError, OSError):
+        return []
+    real = [file for file in files if file.stat().st_size <= _LARGEST_SIBLING]
+    names = [PurePosixPath(file.relative_to(project.root)) for file in real[: _MOST_SIBLINGS + 1]]
+    return [name for name in names if name != path][:_MOST_SIBLINGS]
+
+
+def _alike(one: Json, other: Json) -> bool:
+    """Whether two mappings share at least half of the keys of the larger."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return False
+    return 2 * len(one.keys() & other.keys()) >= max(len(one), len(other), 1)
 
 
 def format_of(project: Project, spec: InputSpec) -> Format:

@@ -1,5 +1,7 @@
 from pathlib import Path, PurePosixPath
 
+from attrs import evolve
+
 from confjob.form import Form, Typing
 from confjob.keypath import KeyPath, PathFilter
 from confjob.model import Document, InputSpec, JobSpec, Node, Source
@@ -29,14 +31,40 @@ def test_types_come_from_the_author_then_the_framework_then_plugins_then_the_val
     author = {"properties": {"a": {"minimum": 0}}}
     framework = {"properties": {"a": {"type": ["integer", "string"]}, "b": {"type": "string"}}}
     hints = {p("a"): {"type": "number"}, p("c"): {"type": "boolean"}}
-    assert Typing().at(p("a"), value) == ({"type": "integer"}, "value")
-    assert Typing(hints=hints).at(p("a"), value) == ({"type": "number"}, "siblings")
-    assert Typing(framework=framework, hints=hints).at(p("b"), None) == ({"type": "string"}, "framework")
-    schema, typed_by = Typing(author=author, framework=framework).at(p("a"), value)
+
+    def at(path, node, **known):
+        typed = Typing(**known).at(p(path), node)
+        return typed.schema, typed.by
+
+    assert at("a", value) == ({"type": "integer"}, "value")
+    assert at("a", value, hints=hints) == ({"type": "number"}, "plugin")
+    assert at("b", None, framework=framework, hints=hints) == ({"type": "string"}, "framework")
+    schema, typed_by = at("a", value, author=author, framework=framework)
     assert typed_by == "author"
     assert schema["minimum"] == 0
     assert schema["type"] == "integer"
-    assert Typing().at(p("a"), None) == ({}, "value")
+    assert at("a", None) == ({}, "value")
+
+
+def test_siblings_widen_the_type_of_a_value_and_say_so():
+    kin = (form({"a": 0.5, "w": "auto"}).documents["c.yaml"], form({"a": None}).documents["c.yaml"])
+    typing = Typing(siblings=kin)
+    typed = typing.at(p("a"), Node(value=3))
+    assert (typed.schema, typed.by) == ({"type": ["number", "null"]}, "siblings")
+    assert "0.5" in typed.evidence.because
+    assert typing.at(p("w"), Node(value=True)).schema == {"anyOf": [{"type": "boolean"}, {"enum": ["auto"]}]}
+    assert typing.at(p("w"), None).schema == {"type": "string"}, "a key that only siblings have"
+    assert typing.at(p("x"), Node(value=3)).by == "value"
+    assert typing.at(p("x"), None).schema == {}
+
+
+def test_how_a_list_s_elements_are_written_counts():
+    document = form({"l": ["1e-5"]}).documents["c.yaml"]
+    node = document.nodes[p("l")]
+    assert Typing(document=document).at(p("l"), node).schema["items"] == {"type": "number"}
+    quoted = {**document.nodes, p("l[0]"): Node(value="1e-5", style="'")}
+    other = evolve(document, nodes=quoted)
+    assert Typing(document=other).at(p("l"), node).schema["items"] == {"type": "string"}
 
 
 def test_a_field_is_known_whether_or_not_it_is_there():

@@ -20,15 +20,19 @@ _MASK = "••••••"
 @click.command()
 @click.argument("job")
 @click.option("--file", "files", metavar="NAME=PATH", multiple=True, help="Pick another file for an input.")
+@click.option("--why", is_flag=True, help="Tell what each type rests on, and how sure that is.")
 @click.option("--json-schema", is_flag=True, help="Print the schema of all inputs instead.")
 @as_json
 @click.pass_context
-def show(ctx: click.Context, job: str, files: tuple[str, ...], json_schema: bool, as_json: bool) -> None:
+def show(
+    ctx: click.Context, job: str, files: tuple[str, ...], why: bool, json_schema: bool, as_json: bool
+) -> None:
     """Show every input of JOB: path, type, value, constraints, file and line.
 
     \b
     Examples:
       confjob show train
+      confjob show train --why
       confjob show train.py:train --json
     """
     from confjob.cli.options import request_of
@@ -41,7 +45,7 @@ def show(ctx: click.Context, job: str, files: tuple[str, ...], json_schema: bool
     elif as_json:
         echo_json(_json(form))
     else:
-        _table(form)
+        _table(form, why=why)
     warn(form.warnings)
 
 
@@ -64,6 +68,9 @@ def _field(field: Field) -> dict[str, Any]:
         **value,
         "schema": field.schema,
         "where": str(field.where or ""),
+        "typed_by": field.typed_by,
+        "evidence": field.evidence.because,
+        "confidence": field.evidence.confidence,
         **({"required": True} if field.required else {}),
         **({"secret": True} if field.secret else {}),
     }
@@ -76,14 +83,21 @@ def _type(field: Field) -> str:
     return "null" if field.value is None and not field.schema else schemas.type_name(field.schema)
 
 
-def _table(form: Form) -> None:
+def _table(form: Form, *, why: bool) -> None:
     if form.job.description:
         click.echo(f"{form.job.description}\n")
-    rows = [_row(field) for field in form.listed()]
-    if rows:
+    rows = [_reasons(field) if why else _row(field) for field in form.listed()]
+    if rows and why:
+        table(["INPUT", "PATH", "TYPE", "SURE", "BECAUSE"], rows, elastic=4)
+    elif rows:
         table(["INPUT", "PATH", "TYPE", "VALUE", "CONSTRAINTS", "WHERE"], rows, elastic=3)
     else:
         click.echo("this job has no inputs")
+
+
+def _reasons(field: Field) -> list[str]:
+    sure = field.evidence
+    return [field.input, str(field.path), _type(field), sure.confidence, sure.because]
 
 
 def _row(field: Field) -> list[str]:

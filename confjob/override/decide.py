@@ -6,6 +6,7 @@ A change is allowed only if the form admits every leaf it removes or adds (desig
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import evolve
@@ -21,6 +22,9 @@ from confjob.values import coerce, read
 from confjob.words import did_you_mean, value_text
 
 __all__ = ["changed_tree", "decide", "rule_place"]
+
+#: Types that nobody declared, which `--set-any` may go beyond.
+_INFERRED = frozenset({"value", "siblings", "plugin"})
 
 
 def decide(form: Form, overrides: Iterable[Override]) -> tuple[tuple[Change, ...], tuple[Problem, ...]]:
@@ -105,7 +109,7 @@ def _unreachable(form: Form, field: Field) -> Problem | None:
 def _value(override: Override, field: Field) -> Json | MissingType:
     if override.operation == "delete":
         return MISSING
-    schema = {} if override.any_type and field.typed_by in ("value", "siblings") else field.schema
+    schema = {} if override.any_type and field.typed_by in _INFERRED else field.schema
     value = override.value if override.text is None else read(override.text, schema)
     return coerce(value, schema, field.value)
 
@@ -162,7 +166,7 @@ def _moved(form: Form, changes: Sequence[Change]) -> Iterator[Problem]:
 
 
 def _wrong_type(form: Form, override: Override, field: Field, after: Json) -> Iterator[Problem]:
-    if override.any_type and field.typed_by in ("value", "siblings"):
+    if override.any_type and field.typed_by in _INFERRED:
         return
     secrets = [KeyPath()] if form.is_secret(field.input, field.path, after) else []
     for violation in Validator(field.schema).violations(after, secrets=secrets):
@@ -184,9 +188,31 @@ def _hint(form: Form, field: Field, violation: Violation) -> str:
     if field.schema == schemas.CLOSED:
         return _known_beside(form, field)
     present = "" if field.value is MISSING or field.secret else f" {value_text(field.value)}"
-    if field.typed_by == "value":
-        return f"its type is inferred from the present value{present}; --set-any accepts another type"
+    if field.typed_by in _INFERRED:
+        source = f"the present value{present}" if field.typed_by == "value" else field.evidence.because
+        wider = _wider(field, violation)
+        return f"its type is inferred from {source}; --set-any accepts another{wider}"
     return rule_place(form.spec(field.input)) or (f"the present value is{present}" if present else "")
+
+
+def _wider(field: Field, violation: Violation) -> str:
+    """Return how a schema in the manifest would admit the refused value's type as well."""
+    known = schemas.kinds(field.schema)
+    if violation.path or violation.value is MISSING or not known or not _is_plain(field.path):
+        return ""
+    kinds = [kind for kind in schemas.ALL_KINDS if kind in known | {schemas.kind_of(violation.value)}]
+    keys = "".join(f"properties.{_toml_key(str(part))}." for part in field.path)
+    listed = ", ".join(f'"{kind}"' for kind in kinds)
+    return f", as does a schema in launch.toml: schema.{keys}type = [{listed}]"
+
+
+def _is_plain(path: KeyPath) -> bool:
+    return all(isinstance(part, str) for part in path)
+
+
+def _toml_key(key: str) -> str:
+    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
+    return key if bare else json.dumps(key)
 
 
 def _known_beside(form: Form, field: Field) -> str:

@@ -9,7 +9,7 @@ from confjob.deliver import Carry
 from confjob.filter import unmatched, visible
 from confjob.form import Form, Typing
 from confjob.infer import infer
-from confjob.load import choose, format_of, load
+from confjob.load import choose, format_of, load, siblings
 from confjob.model import Document, Format, JobSpec, Problem
 from confjob.pipeline.requests import Request
 from confjob.pipeline.soundness import sound, sound_hints
@@ -57,7 +57,11 @@ def _typing(
         kind = formats.get(spec.input)
         framework = sound(spec.input, kind, document, unsound) if kind is not None else None
         hints = sound_hints(spec.input, project.registry.infer(document), unsound)
-        typing[spec.input] = Typing(author=spec.schema, framework=framework, hints=hints)
+        # A framework's own schema says more than other files could.
+        kin = siblings(project, spec, document) if kind is not None and framework is None else ()
+        typing[spec.input] = Typing(
+            author=spec.schema, framework=framework, hints=hints, document=document, siblings=kin
+        )
     return typing, unsound
 
 

@@ -10,23 +10,30 @@ from __future__ import annotations
 
 from confjob.schema.combination import conjoin, unite
 from confjob.schema.embedding import DIALECT, embed
-from confjob.schema.inference import infer, is_fractional_name, is_interpolation
+from confjob.schema.evidence import Confidence, Evidence, evidence
+from confjob.schema.inference import Sample, infer, infer_from, is_fractional_name, is_interpolation
 from confjob.schema.keywords import CLOSED, Schema, transform
-from confjob.schema.kinds import kind_of, kinds
+from confjob.schema.kinds import ALL_KINDS, kind_of, kinds
 from confjob.schema.lookup import Navigator, at, properties
 from confjob.schema.refinement import merge, narrow
 from confjob.schema.words import constraints, is_secret, type_name
 
 __all__ = [
+    "ALL_KINDS",
     "CLOSED",
     "DIALECT",
+    "Confidence",
+    "Evidence",
     "Navigator",
+    "Sample",
     "Schema",
     "at",
     "conjoin",
     "constraints",
     "embed",
+    "evidence",
     "infer",
+    "infer_from",
     "is_fractional_name",
     "is_interpolation",
     "is_secret",

@@ -12,16 +12,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from confjob.keypath import KeyPath
 from confjob.schema.keywords import Schema
 from confjob.schema.kinds import ALL_KINDS, kind_of
 from confjob.tree import Json
 
-__all__ = ["infer", "is_fractional_name", "is_interpolation"]
+__all__ = ["Sample", "infer", "infer_from", "is_fractional_name", "is_interpolation", "is_scientific"]
 
 _SCIENTIFIC: Final = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+")
+#: A bare word, as it stands beside other types: `auto`, `bf16-true`, `offload`.
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_MOST_WORDS: Final = 8
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 #: The last word of a name whose value is a fraction, though a file may say 0 or 1.
 _FRACTIONAL: Final = frozenset(
@@ -75,18 +78,35 @@ _FRACTIONAL_NAMES: Final = frozenset(
 )
 
 
+@frozen(kw_only=True)
+class Sample:
+    """One value that an input has had, as it is spelled: the present one, or a sibling's.
+
+    Args:
+        value: What stands in the config.
+        style: How a scalar is written: only plain text (`""`) can be a number that a
+            reader took for text.
+        styles: How scalars below `value` are written, by their path from it; one that is
+            not listed counts as quoted.
+        where: Where it stands, for people.
+    """
+
+    value: Json
+    style: str = ""
+    styles: Mapping[KeyPath, str] = field(factory=dict)
+    where: str = ""
+
+
 def infer(
     value: Json, style: str = "", *, name: str = "", styles: Mapping[KeyPath, str] | None = None
 ) -> Schema:
     """Return the type of one value.
 
     Args:
-        value: What stands in the config.
-        style: How a scalar is written: only plain text (`""`) can be a number that a
-            reader took for text.
+        value: As in `Sample`, and so are `style` and `styles`.
+        style: How it is written.
         name: The last key of its path: 0 and 1 under `lr` are numbers, not integers.
-        styles: How scalars below `value` are written, by their path from it; one that is
-            not listed counts as quoted.
+        styles: How what is below it is written.
 
     Returns:
         A schema that accepts `value`; `{}` where the value tells nothing (null, an
@@ -98,8 +118,26 @@ def infer(
         >>> infer("2e-5"), infer("2e-5", "'")
         ({'type': 'number'}, {'type': 'string'})
     """
-    observed = {**(styles or {}), KeyPath(): style}
-    return _typed([_Seen(value=value, path=KeyPath(), name=name)], observed, inside_list=False)
+    return infer_from([Sample(value=value, style=style, styles=styles or {})], name=name)
+
+
+def infer_from(samples: Sequence[Sample], *, name: str = "") -> Schema:
+    """Return the type of an input that has had several values, the present one first.
+
+    A null among them makes it nullable, a float makes whole numbers floats, and words
+    beside something else (`true` here, `auto` there) are a choice of just these words.
+    Interpolations of siblings say nothing.
+
+    Example:
+        >>> infer_from([Sample(value=True), Sample(value="auto"), Sample(value=None)])
+        {'anyOf': [{'type': 'boolean'}, {'enum': ['auto']}, {'type': 'null'}]}
+    """
+    telling = [*samples[:1], *(each for each in samples[1:] if not is_interpolation(each.value))]
+    seen = [
+        _Seen(value=each.value, path=KeyPath(), name=name, styles={**each.styles, KeyPath(): each.style})
+        for each in telling
+    ]
+    return _typed(seen, inside_list=False)
 
 
 def is_interpolation(value: Json) -> bool:
@@ -112,6 +150,11 @@ def is_interpolation(value: Json) -> bool:
         if not depth and position:
             return position == len(value) - 1
     return False
+
+
+def is_scientific(text: str) -> bool:
+    """Whether plain text is a number that readers of YAML 1.1 take for text: `2e-5`."""
+    return _SCIENTIFIC.fullmatch(text) is not None
 
 
 def is_fractional_name(name: str) -> bool:
@@ -132,58 +175,70 @@ class _Seen:
     value: Json
     path: KeyPath
     name: str
+    styles: Mapping[KeyPath, str]
 
 
-def _typed(seen: Sequence[_Seen], styles: Mapping[KeyPath, str], *, inside_list: bool) -> Schema:
+def _typed(seen: Sequence[_Seen], *, inside_list: bool) -> Schema:
     """Return one schema for all of `seen`."""
     found: dict[str, list[_Seen]] = {}
     for one in seen:
-        found.setdefault(_kind(one, styles), []).append(one)
+        found.setdefault(_kind(one), []).append(one)
     if "any" in found or found.keys() <= {"null"}:
         return {}
     if "number" in found:
         found.pop("integer", None)
     ordered = [kind for kind in ALL_KINDS if kind in found]
-    return _union({kind: _part(kind, found[kind], styles, inside_list=inside_list) for kind in ordered})
+    parts = {kind: _part(kind, found[kind], inside_list=inside_list) for kind in ordered}
+    if not inside_list and found.keys() - {"string", "null"} and "string" in found:
+        parts["string"] = _words_of(found["string"])
+    return _union(parts)
 
 
-def _kind(one: _Seen, styles: Mapping[KeyPath, str]) -> str:
+def _kind(one: _Seen) -> str:
     value = one.value
     if is_interpolation(value):
         return "any"
     if isinstance(value, str):
-        plain = styles.get(one.path, "'") == ""
-        return "number" if plain and _SCIENTIFIC.fullmatch(value) else "string"
+        plain = one.styles.get(one.path, "'") == ""
+        return "number" if plain and is_scientific(value) else "string"
     kind = kind_of(value)
     return "number" if kind == "integer" and value in (0, 1) and is_fractional_name(one.name) else kind
 
 
-def _part(kind: str, seen: Sequence[_Seen], styles: Mapping[KeyPath, str], *, inside_list: bool) -> Schema:
+def _words_of(seen: Sequence[_Seen]) -> Schema:
+    """Return the type of the texts that stand beside something else: `auto` beside a number."""
+    words = sorted({one.value for one in seen})
+    few = len(words) <= _MOST_WORDS and all(_WORD.fullmatch(word) for word in words)
+    return {"enum": words} if few else {"type": "string"}
+
+
+def _part(kind: str, seen: Sequence[_Seen], *, inside_list: bool) -> Schema:
     if kind == "array":
-        return _array(seen, styles)
+        return _array(seen)
     if kind == "object":
-        return _object(seen, styles, inside_list=inside_list)
+        return _object(seen, inside_list=inside_list)
     return {"type": kind}
 
 
-def _array(seen: Sequence[_Seen], styles: Mapping[KeyPath, str]) -> Schema:
+def _array(seen: Sequence[_Seen]) -> Schema:
     items = [
-        _Seen(value=item, path=one.path.child(index), name=one.name)
+        evolve(one, value=item, path=one.path.child(index))
         for one in seen
         for index, item in enumerate(one.value)
     ]
-    merged = _typed(items, styles, inside_list=True)
+    merged = _typed(items, inside_list=True)
     return {"type": "array", "items": merged} if merged else {"type": "array"}
 
 
-def _object(seen: Sequence[_Seen], styles: Mapping[KeyPath, str], *, inside_list: bool) -> Schema:
+def _object(seen: Sequence[_Seen], *, inside_list: bool) -> Schema:
     below: dict[str, list[_Seen]] = {}
     for one in seen:
         for key, value in one.value.items():
-            below.setdefault(key, []).append(_Seen(value=value, path=one.path.child(key), name=str(key)))
+            inner = evolve(one, value=value, path=one.path.child(key), name=str(key))
+            below.setdefault(key, []).append(inner)
     if not below:
         return {"type": "object"}
-    typed = {key: _typed(peers, styles, inside_list=inside_list) for key, peers in below.items()}
+    typed = {key: _typed(peers, inside_list=inside_list) for key, peers in below.items()}
     # A list is replaced as a whole and its elements differ in their optional keys: on real
     # configs closed or required keys here refuse every second list that others use.
     closed = {} if inside_list else {"additionalProperties": False}
