@@ -95,13 +95,14 @@ class Typing:
         """Yield the schemas of the whole document, the strongest first."""
         yield from (schema for schema in (self.author, self.framework) if schema is not None)
 
-    def at(self, path: KeyPath, node: Node | None) -> Typed:
+    def at(self, path: KeyPath, node: Node | None, *, secret: bool = False) -> Typed:
         """Return the type of the value at `path`, and what it rests on.
 
         Author > framework > plugins > siblings > value: a stronger one that states no
-        type is refined by the weaker ones.
+        type is refined by the weaker ones. Of a secret, siblings tell nothing: their
+        values would stand in its type.
         """
-        found = self._inferred(path, node)
+        found = self._inferred(path, node, () if secret else self.siblings)
         framework = self._framework.at(path) if self._framework else None
         if framework:
             schema = schemas.narrow(framework, found.schema)
@@ -156,13 +157,13 @@ class Typing:
             schemas.transform(schema, look)
         return any(found)
 
-    def _inferred(self, path: KeyPath, node: Node | None) -> Typed:
+    def _inferred(self, path: KeyPath, node: Node | None, siblings: tuple[Document, ...]) -> Typed:
         """Return the type by what plugins say, else by the value and its siblings'."""
         if path in self.hints:
             return Typed(schema=self.hints[path], by="plugin", evidence=_SAID["plugin"])
         name = next((part for part in reversed(path) if isinstance(part, str)), "")
         samples = [] if node is None else [_sample(self.document, path, node)]
-        peers = [_sample(each, path, each.nodes[path]) for each in self.siblings if path in each.nodes]
+        peers = [_sample(each, path, each.nodes[path]) for each in siblings if path in each.nodes]
         if not samples and not peers:
             return Typed(schema={}, by="value", evidence=schemas.evidence([]))
         schema = schemas.infer_from([*samples, *peers], name=name)
@@ -208,7 +209,8 @@ class Form:
         """Return the field at `path`, whether or not it is listed or there at all."""
         document, spec = self.documents[input], self.spec(input)
         node = document.nodes.get(path)
-        typed = self.typing[input].at(path, node)
+        secret = self.is_secret(input, path, MISSING if node is None else node.value)
+        typed = self.typing[input].at(path, node, secret=secret)
         marked = path in document.required
         return Field(
             input=input,
@@ -219,7 +221,7 @@ class Form:
             value=MISSING if node is None or marked else node.value,
             where=None if node is None else node.where,
             required=marked or (node is None and path in spec.required),
-            secret=self.is_secret(input, path, MISSING if node is None else node.value),
+            secret=secret,
         )
 
     def calls_secret(self, input: str, path: KeyPath) -> bool:  # noqa: A002
