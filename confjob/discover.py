@@ -7,18 +7,29 @@ read, so each carries the reason for it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from attrs import evolve, field, frozen
 
 from confjob.errors import ConfjobError
-from confjob.model import Source
+from confjob.model import Calls, Source
 from confjob.project import MANIFEST, Project
 from confjob.tree import Json
 from confjob.workspace.listing import list_project
 
-__all__ = ["Found", "FoundFile", "FoundJob", "discover"]
+__all__ = ["OFFLINE", "Found", "FoundFile", "FoundJob", "discover", "offline_settings"]
+
+#: Library that would ask for an account -> the variables with which it does without.
+OFFLINE: Final[Mapping[str, Mapping[str, str]]] = {"wandb": {"WANDB_MODE": "offline"}}
+#: Libraries whose calls declare inputs once a plugin says so.
+_LIBRARIES: Final = {
+    "wandb": ("confjob-wandb", {"manage_wandb_config", "manage_config_file", "load_wandb_config"})
+}
+#: Ours.
+_CALLS: Final = {"manage_config", "manage_config_file"}
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 _NOT_CONFIGS = {
@@ -46,13 +57,27 @@ class FoundFile:
 
 @frozen(kw_only=True)
 class FoundJob:
-    """A job by command or function, and why it is thought to be one."""
+    """A job by command or function, and why it is thought to be one.
+
+    Args:
+        name: What it may be called.
+        why: The reason, for people.
+        command: Its command, or `function`.
+        function: `module:function`.
+        files: The config files it is thought to read.
+        declares: The script whose calls declare its inputs, so that no table need to.
+        settings: More lines of its table.
+        missing: The plugin without which some of its calls can't be read.
+    """
 
     name: str
     why: str
     command: tuple[str, ...] = ()
     function: str | None = None
     files: tuple[FoundFile, ...] = ()
+    declares: PurePosixPath | None = None
+    settings: tuple[str, ...] = ()
+    missing: str | None = None
 
 
 @frozen(kw_only=True)
@@ -71,6 +96,9 @@ class _Script:
     path: PurePosixPath
     words: frozenset[str]
     has_main: bool
+    declares: bool
+    libraries: frozenset[str]
+    missing: str | None
     job_functions: tuple[str, ...] = field(default=())
 
 
@@ -78,7 +106,8 @@ def discover(project: Project) -> Found:
     """Return the jobs and config files of the project's folder."""
     listing = list_project(project.root.resolve(), [PurePosixPath(project.state.name)])
     names = [PurePosixPath(name) for name in listing.names if not _passed_over(PurePosixPath(name))]
-    scripts = [script for name in names if (script := _script(project.root, name)) is not None]
+    libraries = project.registry.calls()
+    scripts = [script for name in names if (script := _script(project.root, name, libraries)) is not None]
     configs = [name for name in names if _is_config(project, name)]
     jobs = [*_recognized(project), *_functions(scripts), *_commands(scripts, configs)]
     jobs = _only_pair(list(_distinct(jobs)), configs)
@@ -89,37 +118,104 @@ def discover(project: Project) -> Found:
     )
 
 
+def offline_settings(libraries: Collection[str]) -> tuple[str, ...]:
+    """Return the lines of a job's table with which none of `libraries` asks for an account.
+
+    Example:
+        >>> offline_settings(["os", "wandb"])
+        ('env = { WANDB_MODE = "offline" }    # no account needed; drop it to log to W&B',)
+    """
+    known = {
+        name: value for library in OFFLINE if library in libraries for name, value in OFFLINE[library].items()
+    }
+    pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in known.items())
+    return (f"env = {{ {pairs} }}    # no account needed; drop it to log to W&B",) if pairs else ()
+
+
 def _passed_over(name: PurePosixPath) -> bool:
     return any(part in _NOT_FOLDERS or part.startswith(".") for part in name.parts)
 
 
-def _script(root: Path, name: PurePosixPath) -> _Script | None:
+def _script(root: Path, name: PurePosixPath, libraries: Sequence[Calls]) -> _Script | None:
     if name.suffix != ".py" or name.name in _NOT_SCRIPTS or name.name.startswith("test_"):
         return None
     try:
         tree = ast.parse((root / name).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return None
-    words = {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    calls = _Calls(tree)
+    declares = calls.declares(libraries)
+    missing = calls.missing(libraries)
     return _Script(
         path=name,
-        words=frozenset(words),
-        has_main=any(_is_main_guard(node) for node in tree.body) or _calls(tree, "manage_config"),
+        words=frozenset(_texts(tree)),
+        has_main=any(_is_main_guard(node) for node in tree.body) or declares or missing is not None,
+        declares=declares,
+        libraries=calls.imported,
+        missing=missing,
         job_functions=tuple(_decorated(tree)),
     )
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def _is_main_guard(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
 
 
-def _calls(tree: ast.Module, prefix: str) -> bool:
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return any(ast.unparse(call.func).rpartition(".")[2].startswith(prefix) for call in calls)
+class _Calls:
+    """The calls of a script by their last names: roughly what they are, read in full later."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.imported = frozenset(_packages(tree))
+        self.anywhere = _called(ast.walk(tree))
+        # A function that is given values may be anyone's helper; a script is given them as it runs.
+        self.at_top = _called(_at_top(tree.body))
+
+    def declares(self, libraries: Sequence[Calls]) -> bool:
+        """Whether some of them declare inputs."""
+        known = set(_CALLS) if "confjob" in self.imported else set()
+        handing: set[str] = set()
+        for library in libraries:
+            known |= self._of({**library.run_config, **library.file})
+            handing |= self._of(library.values)
+        return bool(known & self.anywhere or handing & self.at_top)
+
+    def missing(self, libraries: Sequence[Calls]) -> str | None:
+        """Return the plugin that would know the rest of them, if it is not there."""
+        there = {library.name for library in libraries}
+        for name, (package, calls) in _LIBRARIES.items():
+            if name in self.imported and name not in there and calls & self.anywhere:
+                return package
+        return None
+
+    def _of(self, dotted: Iterable[str]) -> set[str]:
+        parts = [name.split(".") for name in dotted]
+        return {each[-1] for each in parts if each[0] in self.imported}
+
+
+def _packages(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def _called(nodes: Iterable[ast.AST]) -> set[str]:
+    return {ast.unparse(node.func).rpartition(".")[2] for node in nodes if isinstance(node, ast.Call)}
+
+
+def _at_top(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield the nodes that run as the script does: those outside of functions and classes."""
+    for node in body:
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            yield node
+            yield from _at_top(ast.iter_child_nodes(node))
 
 
 def _decorated(tree: ast.Module) -> Iterator[str]:
@@ -180,11 +276,17 @@ def _commands(scripts: Iterable[_Script], configs: list[PurePosixPath]) -> Itera
             continue
         files = tuple(_named_files(script, configs))
         command: tuple[str, ...] = ("python", str(script.path))
-        if "--config" in script.words and files:
+        if "--config" in script.words and files and not script.declares:
             files = (evolve(files[0], name="config"), *files[1:])
             command = (*command, "--config", "{config}")
         yield FoundJob(
-            name=script.path.stem, why=f"{script.path} has a main part", command=command, files=files
+            name=script.path.stem,
+            why=f"{script.path} {'declares its inputs' if script.declares else 'has a main part'}",
+            command=command,
+            files=files,
+            declares=script.path if script.declares else None,
+            settings=offline_settings(script.libraries),
+            missing=script.missing,
         )
 
 
@@ -197,7 +299,8 @@ def _named_files(script: _Script, configs: list[PurePosixPath]) -> Iterator[Foun
 
 def _only_pair(jobs: list[FoundJob], configs: list[PurePosixPath]) -> list[FoundJob]:
     """Guess that a lone script reads a lone config file that it does not name."""
-    if len(jobs) == 1 and len(configs) == 1 and not jobs[0].files and not jobs[0].function:
+    alone = len(jobs) == 1 and len(configs) == 1 and not jobs[0].files and not jobs[0].function
+    if alone and jobs[0].declares is None:
         why = "a guess: the only config file, beside the only script"
         return [evolve(jobs[0], files=(FoundFile(path=configs[0], why=why),))]
     return jobs

@@ -249,6 +249,7 @@ class InputSpec:
         defaults: Values that are declared rather than read from a file.
         schema: The author's schema, or None.
         schema_where: Where that schema stands, for people.
+        schema_places: Where the parts of that schema stand, by their paths in it.
         required: Paths that have no default and must be set.
         by_command: Whether the command names the file by placeholder, so that another
             file may be used where it lies.
@@ -268,6 +269,7 @@ class InputSpec:
     defaults: Mapping[KeyPath, Node] | None = None
     schema: Schema | None = None
     schema_where: str = ""
+    schema_places: Mapping[KeyPath, Span] = field(factory=dict, repr=False)
     required: tuple[KeyPath, ...] = ()
     secrets: tuple[KeyPath, ...] = ()
     by_command: bool = False
@@ -506,6 +508,7 @@ class Calls:
         file: The same for a config file, with `path`.
         values: Dotted name of a call that is given the run config's values to its
             parameters in order; `config` is read.
+        schema: Returns a schema as the library takes it as JSON Schema.
         watch: A script of the standard library alone that tells `confjob capture` of
             the calls while they are made.
     """
@@ -515,6 +518,7 @@ class Calls:
     run_config: Mapping[str, tuple[str, ...]] = field(factory=dict)
     file: Mapping[str, tuple[str, ...]] = field(factory=dict)
     values: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    schema: Callable[[Schema], Schema] = lambda schema: schema
     watch: Path | None = None
 
 

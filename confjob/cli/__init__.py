@@ -14,14 +14,19 @@ __all__ = ["VERBS", "Settings", "confjob"]
 #: verb -> what `confjob --help` says of it; the module has the verb's name.
 VERBS: Final = {
     "init": "Write a first launch.toml from what lies in this folder.",
+    "capture": "Run a command once, and write the launch.toml of what it declares.",
     "jobs": "List the jobs of this project.",
     "show": "Show every input of a job: path, type, value, where it stands.",
+    "explain": "Tell why a value is what it is, and what would change it.",
     "plan": "Show what a launch would change and run, and do nothing.",
     "launch": "Start a job with changed inputs; prints the run's id first.",
     "runs": "List runs, the newest first.",
     "status": "Tell how a run is doing, or how it ended.",
     "logs": "Print what a run printed.",
+    "outputs": "List the files that a run made, and copy them out.",
+    "diff": "Tell what differs between two runs.",
     "cancel": "End runs.",
+    "rm": "Remove runs that are over.",
     "plugins": "List what is installed and what can be hooked.",
     "schema": "Print the JSON Schema of launch.toml, for editors.",
 }

@@ -100,7 +100,8 @@ def _literal(values: list[object], node: ast.expr) -> Schema:
         raise Unreadable(node)
     kinds = {_KINDS.get(type(value)) for value in values}
     one = kinds.pop() if len(kinds) == 1 else None
-    return {"type": one, "enum": values} if one else {"enum": values}
+    rule: Schema = {"const": values[0]} if len(values) == 1 else {"enum": values}
+    return {"type": one, **rule} if one else rule
 
 
 def _union(members: list[Schema]) -> Schema:

@@ -15,6 +15,7 @@ from attrs import frozen
 from confjob.declare.modules import Module
 from confjob.declare.pysource import PySource, Unreadable
 from confjob.declare.schemas import ResolvedSchema, resolve, resolve_expression
+from confjob.errors import InputError
 from confjob.keypath import KeyPath, PathFilter, PathSyntaxError
 from confjob.model import Ask, Node, Problem, Span
 from confjob.tree import Json, merge, walk
@@ -121,12 +122,11 @@ class ArgumentReader:
             return self._object(node)
         return None if value is None else self._resolved(value, node)
 
-    def _resolved(self, value: Json, node: ast.expr) -> ResolvedSchema | None:
+    def _resolved(self, value: Json, node: ast.expr) -> ResolvedSchema:
         if not isinstance(value, (str, dict)):
-            self.problems.add(
-                self.source.span(node), f"schema must be a JSON Schema or name one, not {value!r}"
+            raise InputError(
+                f"{self.source.span(node)}: schema must be a JSON Schema or name one, not {value!r}"
             )
-            return None
         found = resolve(self.root, value, self.ask)
         return found if found.where else ResolvedSchema(schema=found.schema, where=self.source.span(node))
 

@@ -5,6 +5,7 @@ The manifest wins, key by key: its author saw the code, not the other way round.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -25,10 +26,11 @@ from confjob.model import (
     Node,
     Problem,
     Resources,
+    Span,
     overlaid,
 )
 from confjob.project import Project
-from confjob.tree import Json, walk
+from confjob.tree import MISSING, Json, get, walk
 from confjob.validation import check_schema
 from confjob.words import did_you_mean
 
@@ -195,7 +197,7 @@ class _Reader:
         own: dict[str, InputSpec] = {}
         for number, file_table in enumerate(self.table.files):
             at = self.at.join(("files", number))
-            path = PurePosixPath(file_table.path)
+            path = PurePosixPath(posixpath.normpath(file_table.path))
             if str(path) in own:
                 self._problem(
                     at.child("path"), f"{path} is declared twice", "one table has all that is said of it"
@@ -214,8 +216,10 @@ class _Reader:
         elif table.defaults:
             spec = evolve(spec, defaults=overlaid(spec.defaults, self._below(at.child("defaults"))))
         spec = self._schema(spec, table.schema, at, ask)
+        warnings = tuple(each for each in spec.warnings if not _made_good(table, each))
         return evolve(
             spec,
+            warnings=warnings,
             reader=self._known_reader(table.reader, at) or spec.reader,
             filter=self._filter(table, at, spec.filter),
             filter_where=self.document.where(at),
@@ -231,7 +235,7 @@ class _Reader:
         return name
 
     def _file(self, table: FileTable, code: InputSpec | None, at: KeyPath, ask: Ask) -> InputSpec:
-        path = PurePosixPath(table.path)
+        path = PurePosixPath(posixpath.normpath(table.path))
         name = table.name or str(path)
         spec = code or InputSpec(name=name, kind="file", path=path)
         spec = evolve(
@@ -274,7 +278,8 @@ class _Reader:
             return spec
         where = self.document.where(at.child("schema"))
         stands = reference if isinstance(reference, str) else f"{where.file}:{where.line}" if where else ""
-        spec = evolve(spec, schema=resolved.schema, schema_where=stands)
+        places = resolved.places or _below_schema(self.document, at.child("schema"))
+        spec = evolve(spec, schema=resolved.schema, schema_where=stands, schema_places=places)
         if spec.kind == "run-config" and resolved.values:
             below = _valued(resolved.values, self.document, at.child("schema"))
             spec = evolve(spec, defaults=overlaid(below, spec.defaults or {}))
@@ -332,6 +337,26 @@ class _Reader:
 
     def _problem(self, path: KeyPath, message: str, hint: str = "") -> None:
         self.problems.append(problem_at(self.document, path, message, hint))
+
+
+def _made_good(table: RunConfigTable, warning: Problem) -> bool:
+    """Whether the manifest says what could not be read from the code."""
+    if warning.path:
+        return isinstance(table.defaults, str) or get(table.defaults, warning.path) is not MISSING
+    said = {
+        "include": table.include,
+        "exclude": table.exclude,
+        "schema": table.schema,
+        "defaults": table.defaults,
+    }
+    return bool(said.get(warning.message.partition(":")[0]))
+
+
+def _below_schema(document: Document, at: KeyPath) -> dict[KeyPath, Span]:
+    """Return where each part of a schema that is a table stands, by its path in it."""
+    nodes = document.nodes.items()
+    found = {KeyPath(path[len(at) :]): node.where for path, node in nodes if path.startswith(at)}
+    return {path: where for path, where in found.items() if where is not None}
 
 
 def _valued(values: Json, document: Document, at: KeyPath) -> Mapping[KeyPath, Node]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from confjob.declare.modules import Module, candidates, locate
 from confjob.declare.pysource import PySource, Unreadable, read_python
 from confjob.errors import InputError
-from confjob.model import Ask, Span
+from confjob.keypath import KeyPath
+from confjob.model import Ask, Source, Span
+from confjob.plugin import builtin_format
 from confjob.probe import PROBES
 from confjob.schema import Schema
 from confjob.textfile import contained, decode
@@ -32,11 +35,13 @@ class ResolvedSchema:
         schema: JSON Schema.
         values: The values of an instance, which are defaults; None for a class or dict.
         where: Where it is defined, if that is in the project.
+        places: Where its parts stand, by their paths in it, if it is a file.
     """
 
     schema: Schema
     values: Json | None = None
     where: Span | None = None
+    places: Mapping[KeyPath, Span] = field(factory=dict)
 
 
 def resolve(root: Path, reference: dict[str, Json] | str, ask: Ask) -> ResolvedSchema:
@@ -57,7 +62,8 @@ def resolve(root: Path, reference: dict[str, Json] | str, ask: Ask) -> ResolvedS
     if ":" in reference:
         return _object(root, reference, ask)
     if reference.endswith(_SUFFIXES):
-        return ResolvedSchema(schema=_file(root, PurePosixPath(reference)), where=_top(reference))
+        path = PurePosixPath(reference)
+        return ResolvedSchema(schema=_file(root, path), where=_top(reference), places=_places(root, path))
     raise InputError(
         f"schema = {reference!r} is neither a file nor an object in code",
         hint='write "schema.json", "file.py:Object" or "package.module:Object"',
@@ -135,6 +141,18 @@ def _file(root: Path, path: PurePosixPath) -> Schema:
         near = sorted(found.name for found in folder.iterdir()) if folder.is_dir() else []
         raise InputError(error.message, hint=did_you_mean(path.name, near) or error.hint) from None
     return _checked(_parsed(text, path), str(path), _top(str(path))).schema
+
+
+def _places(root: Path, path: PurePosixPath) -> dict[KeyPath, Span]:
+    """Return where each part of a schema file stands."""
+    reader = builtin_format(
+        "json" if path.suffix == ".json" else "toml" if path.suffix == ".toml" else "yaml"
+    )
+    try:
+        nodes = reader.load(Source(input=str(path), path=path, root=root)).nodes
+    except InputError:  # the places are a comfort; the schema itself has been read
+        return {}
+    return {at: node.where for at, node in nodes.items() if node.where is not None}
 
 
 def _parsed(text: str, path: PurePosixPath) -> Any:

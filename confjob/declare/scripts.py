@@ -8,7 +8,8 @@ read alike, once a plugin names them.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -19,7 +20,9 @@ from confjob.declare.modules import locate
 from confjob.declare.pysource import PySource, Unreadable, read_python
 from confjob.keypath import PathFilter
 from confjob.model import Ask, Calls, InputSpec, Problem, Span
+from confjob.schema import Schema
 from confjob.tree import Json
+from confjob.words import did_you_mean, listing
 
 __all__ = ["read_script", "unread_calls"]
 
@@ -37,6 +40,7 @@ class _Known:
     means: _Means
     parameters: tuple[str, ...]
     reader: str | None = None
+    schema: Callable[[Schema], Schema] = lambda schema: schema
 
 
 def read_script(
@@ -63,18 +67,29 @@ def read_script(
     script = _Script(root, read_python(root, PurePosixPath(path)), ask, libraries)
     run_config: InputSpec | None = None
     files: dict[PurePosixPath, InputSpec] = {}
-    declares = False
-    for known, call in script.calls():
+    calls = script.calls()
+    declares = any(known.means == "run-config" for known, _ in calls)
+    for known, call in _of_one_reader(calls):
         if known.means == "file":
             spec = script.file(known, call)
             if spec is not None and spec.path is not None:
                 files[spec.path] = spec
         else:
-            declares = declares or known.means == "run-config"
             run_config = script.run_config(run_config, known, call)
     # Values alone (`wandb.init(config=…)`) are inputs where nothing at all is declared.
     shown = run_config is not None and (declares or not files)
     return (*([run_config] if shown and run_config else []), *files.values())
+
+
+def _of_one_reader(calls: Sequence[tuple[_Known, ast.Call]]) -> Iterator[tuple[_Known, ast.Call]]:
+    """Yield the calls without values handed to a library that does not read the run config.
+
+    A script that declares its run config to one library may hand it on to another.
+    """
+    readers = {known.reader for known, _ in calls if known.means == "run-config"}
+    for known, call in calls:
+        if known.means != "values" or not readers or (known.reader in readers and None not in readers):
+            yield known, call
 
 
 def unread_calls(root: Path, path: PurePosixPath, libraries: Iterable[Calls] = ()) -> tuple[Problem, ...]:
@@ -91,7 +106,7 @@ def unread_calls(root: Path, path: PurePosixPath, libraries: Iterable[Calls] = (
                 script.source.span(call),
                 f"`{ast.unparse(call)}`: the path can't be read without running the script",
                 hint=f"write the path as a literal, declare the file in launch.toml, or run it once: "
-                f"confjob capture -- python {path}",
+                f"confjob capture --print -- python {path}",
             )
     return tuple(problems.found)
 
@@ -124,7 +139,17 @@ class _Script:
         if starred or any(keyword.arg is None for keyword in call.keywords):
             name = ast.unparse(call.func)
             problems.add(self.source.span(call), f"{name}: arguments behind * can't be read from the text")
+        if known.means != "values":
+            self._note_unknown(known, call, given, problems)
         return {key: node for key, node in given.items() if not isinstance(node, ast.Starred)}
+
+    def _note_unknown(self, known: _Known, call: ast.Call, given: Iterable[str], problems: Problems) -> None:
+        """Note arguments that the call does not have: `input_schema=` would check nothing."""
+        for key in given:
+            if key not in known.parameters:
+                hint = did_you_mean(key, known.parameters) or f"arguments: {listing(known.parameters)}"
+                message = f"{ast.unparse(call.func)} has no argument {key!r}"
+                problems.add(self.source.span(call), message, hint)
 
     def run_config(self, before: InputSpec | None, known: _Known, call: ast.Call) -> InputSpec:
         """Return the run config after one more call about it."""
@@ -139,7 +164,7 @@ class _Script:
         if schema is not None:
             values = valued(schema.values, schema.where) if schema.values else None
             # An instance's values lie under all defaults that are said, whatever the order.
-            spec = evolve(spec, schema=schema.schema, defaults=over(values, spec.defaults))
+            spec = evolve(spec, schema=known.schema(schema.schema), defaults=over(values, spec.defaults))
         if isinstance(defaults, PurePosixPath):
             spec = evolve(spec, source=defaults)
         elif defaults is not None:
@@ -168,7 +193,7 @@ class _Script:
             path=path,
             filter=self._filter(reader, given, PathFilter()),
             filter_where=self._filter_where(given),
-            schema=schema.schema if schema else None,
+            schema=known.schema(schema.schema) if schema else None,
             where=self.source.span(call),
             warnings=tuple(problems.found),
         )
@@ -184,7 +209,8 @@ class _Script:
             value = self.source.value(node)
         except Unreadable:
             return self._beside_file(self.source.followed(node))
-        return PurePosixPath(value) if isinstance(value, str) and value else None
+        # `sub/../c.yaml` and `c.yaml` are one input.
+        return PurePosixPath(posixpath.normpath(value)) if isinstance(value, str) and value else None
 
     def _beside_file(self, node: ast.expr) -> PurePosixPath | None:
         if isinstance(node, ast.Name):
@@ -235,7 +261,10 @@ def _theirs(library: Calls) -> Iterator[tuple[str, _Known]]:
     )
     for means, named in groups:
         for name, parameters in named.items():
-            yield name, _Known(means=means, parameters=parameters, reader=library.name)
+            yield (
+                name,
+                _Known(means=means, parameters=parameters, reader=library.name, schema=library.schema),
+            )
 
 
 def _never(script: Path, request: Json) -> Json:

@@ -33,7 +33,8 @@ def manage_config(
     """Declare the run config: what `load_config()` returns and people may change.
 
     confjob reads the call from the source text, without running it; so the arguments
-    should be literals or names of module-level literals. It may be called several times:
+    should be literals or names of module-level literals (`confjob capture` runs the script
+    once, for those that are not). It may be called several times:
     include and exclude accumulate, the last schema wins.
 
     Args:
@@ -43,8 +44,10 @@ def manage_config(
         schema: JSON Schema, `"file.py:Object"`, Pydantic model, dataclass or attrs
             class; the values of an *instance* are defaults.
     """
-    _managed["include"] += _listed(include)
-    _managed["exclude"] += _listed(exclude)
+    include, exclude = _listed(include), _listed(exclude)
+    _tell("manage_config", defaults=defaults, include=include, exclude=exclude, schema=schema)
+    _managed["include"] += include
+    _managed["exclude"] += exclude
     if schema is not None:
         _managed["schema"] = schema
     if defaults is not None:
@@ -53,9 +56,9 @@ def manage_config(
 
 def manage_config_file(
     path: str | os.PathLike[str],
-    include: Iterable[str] | str | None = None,  # noqa: ARG001 - read from the source text
-    exclude: Iterable[str] | str | None = None,  # noqa: ARG001
-    schema: Any = None,  # noqa: ARG001
+    include: Iterable[str] | str | None = None,
+    exclude: Iterable[str] | str | None = None,
+    schema: Any = None,
 ) -> Path:
     """Declare a config file, and return the path to read.
 
@@ -66,6 +69,8 @@ def manage_config_file(
         >>> str(manage_config_file("config.yaml", exclude=["data_dir"]))
         'config.yaml'
     """
+    include, exclude = _listed(include), _listed(exclude)
+    _tell("manage_config_file", path=path, include=include, exclude=exclude, schema=schema)
     _mark(_relative(path))
     return Path(path)
 
@@ -116,6 +121,14 @@ def _mark(name: str) -> None:
         (marks / quote(name, safe="")).touch()
     except OSError:
         pass  # a job never fails because of a mark
+
+
+def _tell(call: str, **arguments: Any) -> None:
+    """Tell `confjob capture` of a call, if it is what runs this job."""
+    if os.environ.get("CONFJOB_CAPTURE"):
+        from confjob.probes.recording import record
+
+        record({"call": call, **arguments})
 
 
 def _relative(path: str | os.PathLike[str]) -> str:

@@ -121,13 +121,19 @@ def _wandb(document: Document, at: KeyPath, said: str) -> Iterator[Override]:
     if value is None:
         return
     if at[-1] == "run_config":
-        yield from _nested(document, at, KeyPath(), "run-config", said)
+        yield from _merged(document, at, "run-config", said)
     elif isinstance(value, dict):
         for name in value:
             if value[name] is not None:
-                yield from _nested(document, at.child(name), KeyPath(), name, said)
+                yield from _merged(document, at.child(name), name, said)
     else:
         raise InputError(f"{_line(document, at, said)}: 'files' must be a mapping of files to their values")
+
+
+def _merged(document: Document, at: KeyPath, input_name: str, said: str) -> Iterator[Override]:
+    """Yield what W&B would merge: an empty mapping changes nothing there."""
+    asked = _nested(document, at, KeyPath(), input_name, said)
+    return (override for override in asked if override.value != {})
 
 
 def _by_path(document: Document, at: KeyPath, key: str, said: str) -> Iterator[Override]:

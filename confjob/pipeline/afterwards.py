@@ -17,7 +17,7 @@ from confjob.track import read_log, statuses
 from confjob.track import unread as is_unread
 from confjob.workspace.layout import Layout
 
-__all__ = ["cancel_runs", "find_runs", "follow", "log_of", "status_of", "unread"]
+__all__ = ["cancel_runs", "find_runs", "follow", "log_of", "states_of", "status_of", "unread"]
 
 
 def find_runs(
@@ -41,6 +41,13 @@ def find_runs(
 def status_of(project: Project, run: str) -> dict[str, Any]:
     """Return one run as `status --json` tells it; raises `RunError` when it is unknown."""
     return _told(project, [project.store.find(run)])[0]
+
+
+def states_of(project: Project, runs: Iterable[str]) -> dict[str, Status]:
+    """Return how runs are, by their full ids; raises `RunError` when one is unknown."""
+    folders = {folder.id: folder for folder in map(project.store.find, runs)}
+    engines = _Engines(project)
+    return dict(statuses([(folder, engines.of(folder)) for folder in folders.values()]))
 
 
 def unread(project: Project, run: str) -> list[Problem]:

@@ -10,6 +10,7 @@ from attrs import frozen
 from confjob.declare import open_engine
 from confjob.deliver import patched
 from confjob.form import Plan
+from confjob.keypath import KeyPath
 from confjob.model import Engine, Problem, Submission
 from confjob.pipeline.grounding import ground
 from confjob.project import Project
@@ -83,10 +84,19 @@ def _record(plan: Plan, run: RunFolder, snapshot: Snapshot, said: Record) -> Rec
         "command": [getattr(word, "name", word) for word in plan.command],
         "config_in_command": _in_command(plan),
         "files": sorted(str(path) for path in plan.delivery.files),
+        "secret_files": sorted(set(_secret_files(plan))),
         "snapshot": snapshot.digest,
         "commit": snapshot.commit,
         "dirty": snapshot.dirty,
     }
+
+
+def _secret_files(plan: Plan) -> Iterator[str]:
+    """Yield the config files that hold a secret, changed or not: nobody shall be shown their lines."""
+    for spec in plan.job.inputs:
+        trees = plan.form.documents[spec.input].tree, plan.documents[spec.input].tree
+        if spec.kind == "file" and any(plan.form.is_secret(spec.input, KeyPath(), tree) for tree in trees):
+            yield from {str(path) for path in (spec.path, spec.source) if path is not None}
 
 
 def _in_command(plan: Plan) -> bool:

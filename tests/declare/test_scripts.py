@@ -1,5 +1,6 @@
 """`manage_config` and `manage_config_file` calls are read from a script's text."""
 
+import itertools
 import sys
 import textwrap
 from pathlib import Path, PurePosixPath
@@ -208,3 +209,20 @@ def test_an_instance_given_after_the_defaults_still_lies_below_them(read):
     call = "confjob.manage_config({'lr': 0.2})\n    confjob.manage_config(schema=Settings(n=5))"
     (spec,) = read(FLAT.format(imports="", cls=cls, call=call), asked=True)
     assert spec.defaults[KeyPath()].value == {"lr": 0.2, "n": 5}
+
+
+CALLS = {
+    "config": "confjob.manage_config({'a': 1, 'b': 2})",
+    "filter": "confjob.manage_config(exclude=['b'])",
+    "file": "confjob.manage_config_file('c.yaml', include=['x'])",
+    "again": "confjob.manage_config_file('c.yaml', include=['x'])",
+    "load": "print(confjob.load_config())",
+}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(CALLS)))
+def test_the_calls_may_stand_before_or_after_one_another_and_several_times(read, order):
+    run_config, file = read("import confjob\n" + "\n".join(CALLS[name] for name in order))
+    assert run_config.defaults[KeyPath()].value == {"a": 1, "b": 2}
+    assert run_config.filter == PathFilter(exclude=["b"])
+    assert (file.input, file.filter) == ("c.yaml", PathFilter(include=["x"]))

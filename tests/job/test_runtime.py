@@ -167,3 +167,50 @@ def test_managed_files_keep_their_path(run):
     assert run('print(repr(manage_config_file("a/b.yaml", include="x", exclude=["y"])))').endswith(
         "('a/b.yaml')"
     )
+
+
+def test_calls_may_come_before_or_after_loading_and_several_times(run, launched):
+    code = """
+        first = load_config()
+        manage_config_file("c.yaml")
+        manage_config({"a": 1})
+        manage_config_file("c.yaml", include=["x"])
+        second = load_config()
+        manage_config({"b": 2}, exclude=["a"])
+        print(first, second, load_config())
+    """
+    assert run(code) == "{} {'a': 1} {'a': 1, 'b': 2}"
+    launched_config = str({"seed": 7, "trainer": {"lr": 0.5}})
+    assert run(code, run_dir=launched) == " ".join([launched_config] * 3)
+
+
+def test_calls_are_told_to_whoever_captures_them(run, tmp_path, monkeypatch):
+    record = tmp_path / "calls"
+    record.touch()
+    monkeypatch.setenv("CONFJOB_CAPTURE", str(record))
+    run("""
+        given = {"lr": 0.1}
+        manage_config(given, include=(name for name in ["lr"]), schema={"type": "object"})
+        manage_config_file("a/../b.yaml", exclude="x")
+        print(given)
+    """)
+    config, file = [json.loads(line) for line in record.read_text().splitlines()]
+    assert config == {
+        "call": "manage_config",
+        "reader": "",
+        "defaults": {"lr": 0.1},
+        "include": ["lr"],
+        "exclude": [],
+        "schema": {"type": "object"},
+    }
+    assert (file["path"], file["exclude"]) == (str(tmp_path / "b.yaml"), ["x"])
+
+
+def test_a_record_that_cannot_be_written_does_not_fail_the_job(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONFJOB_CAPTURE", str(tmp_path / "gone"))
+    assert run("manage_config({'a': print}); print('done')") == "done"
+
+
+def test_nothing_is_loaded_for_capture_when_nobody_captures(run):
+    code = "import sys; manage_config({'a': 1}); print([m for m in sys.modules if 'recording' in m])"
+    assert run(code) == "[]"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 READS = "import yaml\n\n\ndef main():\n    print(yaml.safe_load(open({name!r})))\n\n\nif __name__ == '__main__':\n    main()\n"
@@ -103,3 +105,104 @@ def test_nothing_is_run_and_what_git_ignores_is_proposed(project):
     assert not (project.root / "ran").exists()
     assert '# link = ["data"]' in (project.root / "launch.toml").read_text()
     assert [job["job"] for job in project.json("jobs")] == ["train"]
+
+
+CALLS = """\
+import sys
+import confjob
+from confjob import manage_config_file
+
+confjob.manage_config({"seed": 1, "trainer": {"lr": 0.1, "key": "x"}}, include=["trainer"], exclude=["trainer.key"])
+manage_config_file("config.yaml", schema={"type": "object"})
+open("ran", "w")
+"""
+
+
+def test_calls_in_a_scripts_text_need_no_table(project):
+    """The manifest has the command and, as comments, what the calls declare; it launches with changes."""
+    project.write({"train.py": CALLS, "config.yaml": "batch: 8\n", "other.yaml": "a: 1\n"})
+    assert "train.py declares its inputs" in project.confjob("init").stdout
+    assert not (project.root / "ran").exists()
+    text = (project.root / "launch.toml").read_text()
+    assert "#   run-config (train.py:5): include trainer; exclude trainer.key\n" in text
+    assert "#   config.yaml (train.py:6): a schema\n" in text
+    assert "[[jobs.train.files]]" not in text
+    assert "#   other.yaml" in text, "it is no job's"
+    paths = {(row["input"], row["path"]) for row in project.json("show", "train")["inputs"]}
+    assert {("run-config", "trainer.lr"), ("config.yaml", "batch")} <= paths
+    assert ("run-config", "trainer.key") not in paths
+
+
+def test_a_file_that_the_script_names_and_no_call_declares_still_gets_its_table(project):
+    """The calls speak for what they name."""
+    text = CALLS + "print(open('other.yaml').read())\n"
+    project.write({"train.py": text, "config.yaml": "batch: 8\n", "other.yaml": "a: 1\n"})
+    project.confjob("init")
+    assert {row["input"] for row in project.json("show", "train")["inputs"]} == {
+        "run-config",
+        "config.yaml",
+        "other.yaml",
+    }
+
+
+def test_calls_that_only_the_running_script_knows_are_told_with_the_way_out(project):
+    """Each with its place, in the manifest and on the terminal; the command named runs it once."""
+    text = CALLS.replace('"config.yaml"', "sys.argv[1]").replace('"lr": 0.1', '"lr": len(sys.argv)')
+    project.write({"train.py": text, "config.yaml": "batch: 8\n", "other.yaml": "a: 1\n"})
+    done = project.confjob("init")
+    assert "sys.argv[1]" in done.stderr
+    assert "confjob capture --print -- python train.py" in done.stderr
+    text = (project.root / "launch.toml").read_text()
+    assert "#   train.py:6:1: `manage_config_file(sys.argv[1]" in text
+    assert re.search(r"^#   train.py:5:\d+: defaults: `len\(sys.argv\)` can't be read", text, re.MULTILINE)
+    assert "confjob capture --print -- python train.py" in text
+
+
+WANDB = """\
+import wandb
+from wandb.sdk import launch
+
+launch.manage_config_file("config.yaml")
+with wandb.init(config={"lr": 0.1}) as run:
+    print(run.config)
+"""
+
+
+def test_a_wandb_launch_script_without_its_plugin_says_what_to_install(project):
+    """It is found as a job, starts offline, and is told what would read its calls."""
+    project.write({"train.py": WANDB, "config.yaml": "a: 1\n"})
+    told = project.confjob("-p", "no:confjob-wandb", "-p", "no:wandb", "init")
+    assert "pip install confjob-wandb" in told.stderr
+    text = (project.root / "launch.toml").read_text()
+    assert 'env = { WANDB_MODE = "offline" }    # no account needed' in text
+    assert "pip install confjob-wandb" in text
+
+
+PLUGIN = """\
+from confjob.plugin import Calls, Delivery, hookimpl
+
+@hookimpl
+def confjob_calls():
+    names = {"tracker.init": ("config",)}
+    return [Calls(name="tracker", deliver=lambda document, changes: Delivery(), values=names,
+                  run_config={"tracker.manage": ("include",)})]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import tracker\ntracker.init({'lr': 0.1})\n", True),
+        ("from tracker import init\nwith init(config={'lr': 0.1}):\n    pass\n", True),
+        ("import tracker\ndef run():\n    tracker.manage(['lr'])\n", True),
+        ("import tracker\ndef start():\n    tracker.init({'lr': 0.1})\n", False),
+        ("import other as tracker\ntracker.init({'lr': 0.1})\n", False),
+    ],
+)
+def test_another_librarys_calls_make_a_script_a_job_when_a_plugin_knows_them(project, text, found):
+    """A helper's function that hands values over is no script; the same name elsewhere is no call."""
+    project.write({"confjob_plugins.py": PLUGIN, "train.py": text})
+    project.confjob("init")
+    assert [job["job"] for job in project.json("jobs")] == (["train"] if found else [])
+    if found:
+        assert "#   run-config (train.py:" in (project.root / "launch.toml").read_text()

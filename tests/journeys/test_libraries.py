@@ -146,3 +146,24 @@ def test_a_launch_config_s_args_and_entry_point_are_the_command(tracked):
     tracked.write({"spec.json": '{"overrides": {"args": "--a"}}'})
     refused = tracked.json("plan", "train", "--inputs", "spec.json", code=1)["problems"]
     assert "must be a list of texts" in refused[0]["message"]
+
+
+def test_our_own_run_config_may_be_handed_on_to_a_library(tracked):
+    own = "import confjob, tracker\nconfjob.manage_config({'a': 1})\n"
+    tracked.write({"train.py": own + "print(tracker.init('p', confjob.load_config()))\n"})
+    shown = tracked.json("show", "train")
+    assert [(each["path"], each["value"]) for each in shown["inputs"]] == [("a", 1)]
+    assert shown["warnings"] == []
+    run = tracked.json("launch", "train", "--set", "a=2")["id"]
+    tracked.wait(run)
+    assert tracked.output(run) == "{'a': 2}\n"
+
+
+def test_what_the_manifest_makes_good_is_no_warning(tracked):
+    script = "import tracker\nprint(tracker.init('p', {'lr': 10 ** -1, 'n': len('ab')}))\n"
+    tracked.write({"train.py": script})
+    assert len(tracked.json("show", "train")["warnings"]) == 2
+    table = "[jobs.train.run-config]\ndefaults = { lr = 0.1 }\n"
+    tracked.write({"launch.toml": MANIFEST + table})
+    (left,) = tracked.json("show", "train")["warnings"]
+    assert left["path"] == "n"

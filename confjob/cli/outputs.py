@@ -1,0 +1,65 @@
+"""`confjob outputs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from confjob.cli.options import as_json, project_of
+from confjob.cli.output import echo_json, note, table
+
+if TYPE_CHECKING:
+    from confjob.pipeline.results import Output
+
+__all__ = ["outputs"]
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--copy",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Copy them into a folder; nothing there is replaced.",
+)
+@as_json
+@click.pass_context
+def outputs(ctx: click.Context, run: str, folder: Path | None, as_json: bool) -> None:
+    """List the files that RUN made or changed, and copy them out.
+
+    \b
+    Examples:
+      confjob outputs k3f
+      confjob outputs k3f --copy results/k3f
+    """
+    from confjob.pipeline.results import copy_outputs, outputs_of
+
+    project = project_of(ctx)
+    found = outputs_of(project, run)
+    if folder is not None:
+        copy_outputs(found, folder)
+    if as_json:
+        echo_json([_json(each) for each in found])
+    elif found:
+        table(["PATH", "SIZE"], [[str(each.path), _size(each.size)] for each in found])
+    else:
+        note("the run has made no files")
+    if folder is not None and found:
+        note(f"copied {len(found)} file{'s' if len(found) > 1 else ''} to {folder}")
+
+
+def _json(output: Output) -> dict[str, object]:
+    return {"path": str(output.path), "place": str(output.place), "size": output.size}
+
+
+def _size(size: int) -> str:
+    """Return bytes in the unit that leaves up to three digits before the point."""
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
