@@ -152,7 +152,7 @@ def _plain(
     if spec.kind != "run-config":
         return None, after
     delivery = Delivery(private={RUN_CONFIG: json.dumps(tree, indent=2) + "\n"})
-    return (delivery.then(carry(document, changes)) if carry and changes else delivery), after
+    return (delivery.then(carry(document, changes)) if carry else delivery), after
 
 
 def _file(  # noqa: PLR0913 - one input, from all sides

@@ -501,7 +501,7 @@ class Calls:
 
     Args:
         name: What `[jobs.NAME.run-config] reader =` says.
-        deliver: Carries changes of the run config to the library; raises
+        deliver: Carries changes of the run config, possibly none, to the library; raises
             `InvalidOverrides` with all refusals.
         run_config: Dotted name of a call that declares the run config to its parameters
             in order; `defaults`, `include`, `exclude` and `schema` are read.

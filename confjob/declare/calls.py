@@ -96,8 +96,10 @@ class ArgumentReader:
                 node, skipped=lambda part, path: self._unreadable("defaults", part, path)
             )
         except Unreadable as error:
-            self._unreadable("defaults", error.node)
-            return None
+            known = self._dumped(node)
+            if known is None:
+                self._unreadable("defaults", error.node)
+            return known
         value = nodes[KeyPath()].value
         if isinstance(value, dict):
             return nodes
@@ -121,6 +123,22 @@ class ArgumentReader:
         except Unreadable:
             return self._object(node)
         return None if value is None else self._resolved(value, node)
+
+    def _dumped(self, node: ast.expr) -> Nodes | None:
+        """Return the values of `INSTANCE.model_dump()` or `asdict(INSTANCE)`, or None for anything else."""
+        if not isinstance(node, ast.Call):
+            return None
+        function = node.func
+        instance = node.args[0] if node.args and ast.unparse(function).endswith("asdict") else None
+        if isinstance(function, ast.Attribute) and function.attr in ("model_dump", "dict"):
+            instance = function.value
+        if not isinstance(instance, ast.Name) or instance.id not in self.source.bound:
+            return None
+        try:
+            found = resolve_expression(self.source, self.module, instance, self.ask)
+        except InputError:
+            return None
+        return valued(found.values, found.where) if found.values else None
 
     def _resolved(self, value: Json, node: ast.expr) -> ResolvedSchema:
         if not isinstance(value, (str, dict)):

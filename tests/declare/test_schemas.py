@@ -8,6 +8,7 @@ import pytest
 
 from confjob.declare.schemas import resolve
 from confjob.errors import InputError
+from confjob.keypath import KeyPath
 from confjob.probe import asker
 
 
@@ -202,3 +203,17 @@ def test_nothing_of_the_users_code_reaches_this_process(get, write):
     get("schemas.py:S")
     assert "schemas" not in sys.modules
     assert not hasattr(sys, "my_mark")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("s.json", '{\n "properties": {\n  "lr": {"minimum": 0}}}', 3),
+        ("s.yaml", "properties:\n  lr:\n    minimum: 0\n", 3),
+        ("s.toml", "[properties]\nlr = { minimum = 0 }\n", 2),
+    ],
+)
+def test_each_part_of_a_schema_file_has_its_place(get, write, name, text, line):
+    write(name, text)
+    where = get(name).places[KeyPath(("properties", "lr", "minimum"))]
+    assert (str(where.file), where.line) == (name, line)

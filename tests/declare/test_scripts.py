@@ -226,3 +226,19 @@ def test_the_calls_may_stand_before_or_after_one_another_and_several_times(read,
     assert run_config.defaults[KeyPath()].value == {"a": 1, "b": 2}
     assert run_config.filter == PathFilter(exclude=["b"])
     assert (file.input, file.filter) == ("c.yaml", PathFilter(include=["x"]))
+
+
+@pytest.mark.parametrize(
+    ("imports", "made", "dumped"),
+    [
+        ("from dataclasses import dataclass, asdict\n@dataclass", "T()", "asdict(D)"),
+        ("from attrs import frozen, asdict\n@frozen", "T()", "asdict(D)"),
+    ],
+)
+def test_the_values_of_an_instance_may_be_handed_over_as_a_dict(read, imports, made, dumped):
+    code = (
+        f"{imports}\nclass T:\n    a: int = 3\nD = {made}\nimport confjob\nconfjob.manage_config({dumped})\n"
+    )
+    (spec,) = read(code, asked=True)
+    assert spec.defaults[KeyPath(("a",))].value == 3
+    assert spec.warnings == ()
