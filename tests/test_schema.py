@@ -26,6 +26,7 @@ from confjob.schema import (
     merge,
     narrow,
     properties,
+    rule_pointer,
     type_name,
     unite,
 )
@@ -625,3 +626,40 @@ class TestPydantic:
             "pet.kind": "must be one of cat, dog, not the text 'cow'",
             "steps": "must be int or auto, not the text 'x'",
         }
+
+
+class TestRulePointer:
+    SCHEMA = {
+        "$defs": {
+            "Rate": {"minimum": 0},
+            "Node": {"properties": {"next": {"$ref": "#/$defs/Node"}}, "maxProperties": 2},
+        },
+        "properties": {
+            "lr": {"allOf": [{"type": "number"}, {"$ref": "#/$defs/Rate"}]},
+            "list": {"prefixItems": [{"const": 1}], "items": {"pattern": "x"}},
+            "tree": {"$ref": "#/$defs/Node"},
+        },
+        "patternProperties": {"^x_": {"maximum": 3}},
+        "additionalProperties": {"enum": [1]},
+        "required": ["lr"],
+        "then": {"properties": {"tree": {"minProperties": 1}}},
+    }
+
+    @pytest.mark.parametrize(
+        ("path", "keyword", "pointer"),
+        [
+            ("lr", "minimum", ("$defs", "Rate", "minimum")),
+            ("lr", "type", ("properties", "lr", "allOf", 0, "type")),
+            ("lr", "required", ("required",)),
+            ("list[0]", "const", ("properties", "list", "prefixItems", 0, "const")),
+            ("list[4]", "pattern", ("properties", "list", "items", "pattern")),
+            ("tree.next.next.next", "maxProperties", ("$defs", "Node", "maxProperties")),
+            ("tree", "minProperties", ("then", "properties", "tree", "minProperties")),
+            ("x_y", "maximum", ("patternProperties", "^x_", "maximum")),
+            ("other", "enum", ("additionalProperties", "enum")),
+            ("lr", "pattern", None),
+            ("lr.deep", "minimum", None),
+        ],
+    )
+    def test_it_leads_to_the_keyword_that_applies(self, path, keyword, pointer):
+        assert rule_pointer(self.SCHEMA, KeyPath.parse(path), keyword) == pointer

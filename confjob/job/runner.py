@@ -219,27 +219,28 @@ def _object(value: dict[str, Any], cls: Any, base: Any, name: str) -> Any:
         return value
     hints = hints_of(cls)
     given = {}
-    for field, parameter in fields.items():
+    for parameter, field in fields.items():
         before = getattr(base, field, _ABSENT) if isinstance(base, cls) else _ABSENT
-        if field in value:
-            given[parameter] = convert(value[field], hints.get(field, Any), before, f"{name}.{field}")
+        key = parameter if parameter in value else field
+        if key in value:
+            given[parameter] = convert(value[key], hints.get(field, Any), before, f"{name}.{key}")
         elif before is not _ABSENT:
             given[parameter] = before
-    unknown = [key for key in value if key not in fields]
+    unknown = [key for key in value if key not in {*fields, *fields.values()}]
     if unknown:
         raise TypeError(f"{name}: {cls.__name__} has no field {unknown[0]!r}")
     return cls(**given)
 
 
 def _fields(cls: Any) -> dict[str, str] | None:
-    """Return field name -> `__init__` parameter, or None for a class of another kind."""
+    """Return `__init__` parameter -> field name, or None for a class of another kind."""
     if dataclasses.is_dataclass(cls):
         return {field.name: field.name for field in dataclasses.fields(cls) if field.init}
     attributes = getattr(cls, "__attrs_attrs__", None)
     if attributes is None:
         return None
     return {
-        item.name: getattr(item, "alias", None) or item.name.lstrip("_") for item in attributes if item.init
+        getattr(item, "alias", None) or item.name.lstrip("_"): item.name for item in attributes if item.init
     }
 
 

@@ -19,7 +19,7 @@ from confjob.override.locate import Spot, locate
 from confjob.tree import MISSING, Json, MissingType, delete, get, leaves, put, same
 from confjob.validation import Validator, Violation
 from confjob.values import coerce, read
-from confjob.words import did_you_mean, value_text
+from confjob.words import did_you_mean, listing, value_text
 
 __all__ = ["changed_tree", "decide", "rule_place"]
 
@@ -168,6 +168,14 @@ def _moved(form: Form, changes: Sequence[Change]) -> Iterator[Problem]:
 def _wrong_type(form: Form, override: Override, field: Field, after: Json) -> Iterator[Problem]:
     if override.any_type and field.typed_by in _INFERRED:
         return
+    document = form.documents[field.input]
+    if field.schema == schemas.CLOSED and field.path:
+        known = _known_beside(form, field) or rule_place(
+            form.spec(field.input), field.path, "additionalProperties"
+        )
+        problem = _problem(field, "additionalProperties", f"unknown key {field.path[-1]!r}", known)
+        yield evolve(problem, where=document.where(field.path))
+        return
     secrets = [KeyPath()] if form.is_secret(field.input, field.path, after) else []
     for violation in Validator(field.schema).violations(after, secrets=secrets):
         yield Problem(
@@ -176,7 +184,7 @@ def _wrong_type(form: Form, override: Override, field: Field, after: Json) -> It
             path=field.path.join(violation.path),
             message=violation.message,
             hint=_hint(form, field, violation),
-            where=field.where,
+            where=document.where(field.path.join(violation.path)),
         )
 
 
@@ -185,14 +193,13 @@ def _hint(form: Form, field: Field, violation: Violation) -> str:
         close = did_you_mean(violation.value, map(str, violation.allowed))
         if close:
             return close
-    if field.schema == schemas.CLOSED:
-        return _known_beside(form, field)
     present = "" if field.value is MISSING or field.secret else f" {value_text(field.value)}"
     if field.typed_by in _INFERRED:
         source = f"the present value{present}" if field.typed_by == "value" else field.evidence.because
         wider = _wider(field, violation)
         return f"its type is inferred from {source}; --set-any accepts another{wider}"
-    return rule_place(form.spec(field.input)) or (f"the present value is{present}" if present else "")
+    place = rule_place(form.spec(field.input), field.path.join(violation.path), violation.keyword)
+    return place or (f"the present value is{present}" if present else "")
 
 
 def _wider(field: Field, violation: Violation) -> str:
@@ -219,12 +226,21 @@ def _known_beside(form: Form, field: Field) -> str:
     """Return the name that a key which no schema admits may be meant as."""
     around = (schemas.at(schema, field.path.parent) for schema in form.typing[field.input].whole())
     names = [name for schema in around if schema for name in schemas.properties(schema)]
-    return did_you_mean(str(field.path[-1]), names) if field.path else ""
+    return did_you_mean(str(field.path[-1]), names) or (f"its keys are {listing(names)}" if names else "")
 
 
-def rule_place(spec: InputSpec) -> str:
-    """Return a hint that says where the author's rules for an input stand."""
-    return f"the rule stands in {spec.schema_where}" if spec.schema_where else ""
+def rule_place(spec: InputSpec, path: KeyPath, keyword: str, pointer: tuple[str | int, ...] = ()) -> str:
+    """Return a hint that says where the author's rule stands that the value at `path` breaks.
+
+    `pointer` leads to it in the schema, if that is known.
+    """
+    if not spec.schema_where:
+        return ""
+    at = KeyPath(pointer or schemas.rule_pointer(spec.schema or {}, path, keyword) or ())
+    while at and at not in spec.schema_places:
+        at = at.parent
+    where = spec.schema_places.get(at) if at else None
+    return f"the rule stands in {f'{where.file}:{where.line}' if where else spec.schema_where}"
 
 
 def _folded(changes: Iterable[Change]) -> tuple[list[Change], list[Problem]]:

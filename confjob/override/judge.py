@@ -65,12 +65,14 @@ def _problem(spec: InputSpec, document: Document, violation: Violation, *, known
     hint = ""
     if violation.allowed and isinstance(violation.value, str):
         hint = did_you_mean(violation.value, map(str, violation.allowed))
+    # Behind a reference the validator's way to the rule is not the rule's place.
+    pointer = () if "$ref" in violation.schema_path else violation.schema_path
     return Problem(
         code=violation.keyword,
         input=document.source.input,
         path=violation.path,
         message=f"already breaks its schema: {violation.message}" if known else violation.message,
-        hint=hint or rule_place(spec),
+        hint=hint or rule_place(spec, violation.path, violation.keyword, pointer),
         where=document.where(violation.path),
         severity="warning" if known else "error",
     )

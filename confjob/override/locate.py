@@ -52,7 +52,7 @@ def _one(form: Form, override: Override, spots: list[Spot]) -> Spot | Problem:
         return _ambiguous(form, override, candidates)
     if open_to_all:
         return open_to_all[0]
-    if known:
+    if known and _depth(form, known[0]) >= max(_depth(form, spot) for spot in spots):
         return _not_an_input(form, override, known[0])
     return _unknown(form, override, spots)
 
@@ -149,14 +149,18 @@ def _not_an_input(form: Form, override: Override, spot: Spot) -> Problem:
 
 
 def _unknown(form: Form, override: Override, spots: list[Spot]) -> Problem:
-    names = {str(field.path): field for field in _fields(form, spots)}
+    # Where most of the path exists, the rest of it was meant to be.
+    best = max(spots, key=lambda spot: _depth(form, spot), default=None)
+    inside = best if best and _depth(form, best) else None
+    meant = [inside] if inside else spots
+    names = {str(field.path): field for field in _fields(form, meant)}
     close = nearest(str(override.path), names)
-    where = names[close[0]].where if close else _parent(form, spots)
-    hint = did_you_mean(str(override.path), names)
+    where = names[close[0]].where if close else _parent(form, meant)
+    hint = did_you_mean(str(override.path), names) or (_no_room(form, inside) if inside else "")
     if not hint and override.operation == "set":
         named = f"{override.input}:" if override.input else ""
         hint = f"--set +{named}{override.path}=… adds a new key" if spots else "the job has no inputs"
-    only = spots[0].input if len(spots) == 1 else ""
+    only = meant[0].input if len(meant) == 1 else ""
     return Problem(
         code="unknown-path",
         input=names[close[0]].input if close else only,
@@ -165,6 +169,29 @@ def _unknown(form: Form, override: Override, spots: list[Spot]) -> Problem:
         hint=hint or "confjob show lists the inputs",
         where=where,
     )
+
+
+def _depth(form: Form, spot: Spot) -> int:
+    """Return how many components of the path lead to something that is there."""
+    nodes = form.documents[spot.input].nodes
+    return next((size for size in range(len(spot.path), 0, -1) if KeyPath(spot.path[:size]) in nodes), 0)
+
+
+def _no_room(form: Form, spot: Spot) -> str:
+    """Return why nothing can stand at a place whose beginning exists, or nothing."""
+    at = KeyPath(spot.path[: _depth(form, spot)])
+    value, part = form.documents[spot.input].nodes[at].value, spot.path[len(at)]
+    if isinstance(value, list):
+        end = f"--set +{at.child(len(value))}=… adds one" if isinstance(part, int) else ""
+        return f"'{at}' is a list of {len(value)}" + (f"; {end}" if end else "")
+    if value is not None and not isinstance(value, dict):
+        return f"'{at}' is a single value, with nothing below it"
+    around = [schemas.at(schema, at) or {} for schema in form.typing[spot.input].whole()]
+    if any(
+        schemas.at(schema, at.child(part)) == schemas.CLOSED for schema in form.typing[spot.input].whole()
+    ):
+        return f"the keys of '{at}' are {listing(name for one in around for name in schemas.properties(one))}"
+    return ""
 
 
 def _fields(form: Form, spots: list[Spot]) -> Iterator:  # type: ignore[type-arg]

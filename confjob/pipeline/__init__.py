@@ -19,6 +19,7 @@ from confjob.form import Form, Plan
 from confjob.keypath import KeyPath
 from confjob.model import Problem, Resources
 from confjob.override import judge
+from confjob.pipeline.disagreement import already_broken
 from confjob.pipeline.reading import carry_of, form_of, formats_of, job_of
 from confjob.pipeline.requests import Request, requested
 from confjob.pipeline.settling import Settled, settle
@@ -57,7 +58,8 @@ def read_form(project: Project, request: Request) -> Form:
     Raises:
         ConfjobError: When it is declared wrongly, or its sources can't be read.
     """
-    return form_of(project, job_of(project, read_project(project), request))
+    form = form_of(project, job_of(project, read_project(project), request))
+    return evolve(form, warnings=(*form.warnings, *already_broken(form)))
 
 
 def make_plan(project: Project, request: Request) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from confjob.declare import Declared, declare
 from confjob.deliver import Carry
@@ -10,7 +10,8 @@ from confjob.filter import unmatched, visible
 from confjob.form import Form, Typing
 from confjob.infer import infer
 from confjob.load import choose, format_of, load, siblings
-from confjob.model import Document, Format, JobSpec, Problem
+from confjob.model import Document, Format, InputSpec, JobSpec, Problem
+from confjob.pipeline.disagreement import disagreements
 from confjob.pipeline.requests import Request
 from confjob.pipeline.soundness import sound, sound_hints
 from confjob.project import Project
@@ -39,10 +40,16 @@ def typed(project: Project, job: JobSpec, documents: Mapping[str, Document]) -> 
         *(warning for spec in job.inputs for warning in spec.warnings),
         *(warning for document in documents.values() for warning in document.warnings),
         *(warning for spec in job.inputs for warning in unmatched(documents[spec.input], spec)),
+        *(doubt for spec in _said(job) for doubt in disagreements(spec, documents[spec.input])),
         *unsound,
         *project.registry.warnings,
     ]
     return infer(job, documents, shown, hidden, typing, tuple(doubts))
+
+
+def _said(job: JobSpec) -> Iterator[InputSpec]:
+    """Yield the inputs whose schema somebody wrote: a function's signature types what it excludes, too."""
+    return (spec for spec in job.inputs if job.function is None or spec.kind != "run-config")
 
 
 def _typing(

@@ -15,6 +15,7 @@ from confjob.schema.inference import Sample, infer, infer_from, is_fractional_na
 from confjob.schema.keywords import CLOSED, Schema, transform
 from confjob.schema.kinds import ALL_KINDS, kind_of, kinds
 from confjob.schema.lookup import Navigator, at, properties
+from confjob.schema.places import rule_pointer
 from confjob.schema.refinement import merge, narrow
 from confjob.schema.words import constraints, is_secret, type_name
 
@@ -42,6 +43,7 @@ __all__ = [
     "merge",
     "narrow",
     "properties",
+    "rule_pointer",
     "transform",
     "type_name",
     "unite",

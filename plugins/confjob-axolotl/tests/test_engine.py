@@ -85,7 +85,7 @@ def test_a_launch_hands_the_new_values_to_axolotl(example):
     [
         ("learning_rate=banana", ["config.yml:learning_rate: must be", "(config.yml:"]),
         ("lora_r=8.5", ["config.yml:lora_r: must be int", "(config.yml:"]),
-        ("+learning_rte=1e-3", ["learning_rte: must not be given", "did you mean 'learning_rate'"]),
+        ("+learning_rte=1e-3", ["learning_rte: unknown key", "did you mean 'learning_rate'"]),
         ("liger_rms_norm=banana", ["liger_rms_norm: must be bool"]),
     ],
 )
