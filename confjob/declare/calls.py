@@ -146,7 +146,11 @@ class ArgumentReader:
                 f"{self.source.span(node)}: schema must be a JSON Schema or name one, not {value!r}"
             )
         found = resolve(self.root, value, self.ask)
-        return found if found.where else ResolvedSchema(schema=found.schema, where=self.source.span(node))
+        if found.where:
+            return found
+        written = self.source.followed(node)
+        places = {path: each.where for path, each in self.source.nodes(written).items() if each.where}
+        return ResolvedSchema(schema=found.schema, where=self.source.span(written), places=places)
 
     def _object(self, node: ast.expr) -> ResolvedSchema | None:
         known = {*self.source.bound, *self.source.imports}

@@ -216,7 +216,13 @@ class _Reader:
 
     def _with_schema(self, spec: InputSpec, schema: ResolvedSchema) -> InputSpec:
         values = valued(schema.values, schema.where) if schema.values else None
-        return evolve(spec, schema=schema.schema, defaults=over(values, spec.defaults))
+        return evolve(
+            spec,
+            schema=schema.schema,
+            schema_where=schema.stands,
+            schema_places=schema.places,
+            defaults=over(values, spec.defaults),
+        )
 
     def _call(self) -> Call:
         arguments = arguments_of(self.function)

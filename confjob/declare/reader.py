@@ -97,9 +97,9 @@ def _of_script(
 
 
 def _malformed(specs: Iterable[InputSpec]) -> Iterator[Problem]:
-    """Yield what is wrong with the schemas that code declares; those of the manifest are checked there."""
+    """Yield what is wrong with the schemas that code declares; the manifest's have been checked by now."""
     for spec in specs:
-        if spec.schema is not None and spec.kind in ("run-config", "file") and not spec.schema_where:
+        if spec.schema is not None and spec.kind in ("run-config", "file"):
             for fault in check_schema(spec.schema):
                 message = f"its schema, at '{fault.path}': {fault.message}" if fault.path else fault.message
                 yield Problem(code="malformed-schema", input=spec.input, message=message, where=spec.where)

@@ -43,6 +43,11 @@ class ResolvedSchema:
     where: Span | None = None
     places: Mapping[KeyPath, Span] = field(factory=dict)
 
+    @property
+    def stands(self) -> str:
+        """Where it is defined, in words; nothing where that is not known."""
+        return f"{self.where.file}:{self.where.line}" if self.where else ""
+
 
 def resolve(root: Path, reference: dict[str, Json] | str, ask: Ask) -> ResolvedSchema:
     """Return the schema that `reference` means.

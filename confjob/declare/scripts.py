@@ -164,7 +164,13 @@ class _Script:
         if schema is not None:
             values = valued(schema.values, schema.where) if schema.values else None
             # An instance's values lie under all defaults that are said, whatever the order.
-            spec = evolve(spec, schema=known.schema(schema.schema), defaults=over(values, spec.defaults))
+            spec = evolve(
+                spec,
+                schema=known.schema(schema.schema),
+                schema_where=schema.stands,
+                schema_places=schema.places,
+                defaults=over(values, spec.defaults),
+            )
         if isinstance(defaults, PurePosixPath):
             spec = evolve(spec, source=defaults)
         elif defaults is not None:
@@ -194,6 +200,8 @@ class _Script:
             filter=self._filter(reader, given, PathFilter()),
             filter_where=self._filter_where(given),
             schema=known.schema(schema.schema) if schema else None,
+            schema_where=schema.stands if schema else "",
+            schema_places=schema.places if schema else {},
             where=self.source.span(call),
             warnings=tuple(problems.found),
         )

@@ -242,3 +242,20 @@ def test_the_values_of_an_instance_may_be_handed_over_as_a_dict(read, imports, m
     (spec,) = read(code, asked=True)
     assert spec.defaults[KeyPath(("a",))].value == 3
     assert spec.warnings == ()
+
+
+def test_each_rule_of_a_literal_schema_has_its_line(read):
+    code = """
+    import confjob
+    SCHEMA = {
+        "properties": {
+            "a": {"minimum": 0},
+        }
+    }
+    confjob.manage_config({"a": 1}, schema=SCHEMA)
+    confjob.manage_config_file("c.yaml", schema={"properties": {"b": {"minimum": 0}}})
+    """
+    run_config, file = read(code)
+    assert run_config.schema_where == "train.py:3"
+    assert run_config.schema_places[KeyPath(("properties", "a", "minimum"))].line == 5
+    assert file.schema_places[KeyPath(("properties", "b", "minimum"))].line == 9
