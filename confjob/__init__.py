@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from confjob.api import Run as Run
+    from confjob.api import launch as launch
+    from confjob.api import plan as plan
     from confjob.errors import ConfjobError as ConfjobError
     from confjob.errors import InputError as InputError
     from confjob.errors import InvalidOverrides as InvalidOverrides
@@ -26,6 +29,9 @@ _HOMES = {
     "load_config": "confjob.job.runtime",
     "manage_config": "confjob.job.runtime",
     "manage_config_file": "confjob.job.runtime",
+    "Run": "confjob.api",
+    "launch": "confjob.api",
+    "plan": "confjob.api",
     "ConfjobError": "confjob.errors",
     "InputError": "confjob.errors",
     "InvalidOverrides": "confjob.errors",

@@ -10,9 +10,10 @@ from attrs import field, frozen
 from confjob.errors import ConfjobError
 from confjob.form import Override
 from confjob.keypath import PathSyntaxError
-from confjob.model import Document, JobSpec, Problem, Source
+from confjob.model import Document, JobSpec, Node, Problem, Source
 from confjob.override import from_document, parse_set, words_from
 from confjob.project import Project
+from confjob.tree import Json, walk
 
 __all__ = ["Asked", "Request", "requested"]
 
@@ -26,7 +27,8 @@ class Request:
         sets: `--set` arguments, in order.
         any_sets: `--set-any` arguments, in order.
         inputs: Files of overrides, absolute; `sets` win over them.
-        overrides: Requests that are data already (Python, the web form); they win.
+        values: Overrides as a tree, laid out as in a file of them (Python).
+        overrides: Requests that are data already (the web form); they win.
         files: Name of a file input to the file picked for it.
         target: Where to run, or None for the default.
         extra: Arguments for the job's command.
@@ -36,6 +38,7 @@ class Request:
     sets: tuple[str, ...] = ()
     any_sets: tuple[str, ...] = ()
     inputs: tuple[Path, ...] = ()
+    values: Mapping[str, Json] = field(factory=dict)
     overrides: tuple[Override, ...] = ()
     files: Mapping[str, str] = field(factory=dict)
     target: str | None = None
@@ -74,6 +77,10 @@ def requested(project: Project, job: JobSpec, request: Request) -> Asked:
             problems.append(Problem(code="unreadable", message=error.message, hint=error.hint))
         else:
             command, extra = tuple(entry_point) or command, (*extra, *args)
+    try:
+        overrides.extend(from_document(job, _given(request.values), "Python"))
+    except ConfjobError as error:
+        problems.append(Problem(code="unreadable", message=error.message, hint=error.hint))
     for option, any_type in (("--set", False), ("--set-any", True)):
         for text in request.any_sets if any_type else request.sets:
             try:
@@ -86,6 +93,11 @@ def requested(project: Project, job: JobSpec, request: Request) -> Asked:
         command=command,
         extra=(*extra, *request.extra),
     )
+
+
+def _given(values: Mapping[str, Json]) -> Document:
+    nodes = {path: Node(value=value) for path, value in walk(dict(values))}
+    return Document(source=Source(input="Python", path=None, root=Path()), nodes=nodes)
 
 
 def _overrides_file(project: Project, path: Path) -> Document:
