@@ -18,6 +18,7 @@ VERBS: Final = {
     "jobs": "List the jobs of this project.",
     "show": "Show every input of a job: path, type, value, where it stands.",
     "explain": "Tell why a value is what it is, and what would change it.",
+    "check": "Check launch.toml and the config files of every job.",
     "plan": "Show what a launch would change and run, and do nothing.",
     "launch": "Start a job with changed inputs; prints the run's id first.",
     "runs": "List runs, the newest first.",
