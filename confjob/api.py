@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from confjob.errors import RunError
+from confjob.model import State
 from confjob.pipeline import Request, make_plan
 from confjob.pipeline.afterwards import cancel_runs, log_of, status_of
 from confjob.pipeline.launching import launch as launch_plan
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["PlannedLaunch", "Run", "launch", "plan"]
 
 Changes = Mapping[str, Any]
-_FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "PREEMPTED", "LOST"})
 
 
 @frozen(kw_only=True)
@@ -95,7 +95,7 @@ class Run:
         """
         until = None if timeout is None else time.monotonic() + timeout
         pause = 0.05
-        while (status := self.status)["state"] not in _FINAL:
+        while not State((status := self.status)["state"]).final:
             if until is not None and time.monotonic() >= until:
                 raise TimeoutError(f"{self.id} is still {status['state']} after {timeout} s")
             time.sleep(pause)

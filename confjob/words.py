@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["changed_to", "did_you_mean", "listing", "nearest", "value_text"]
+__all__ = ["changed_to", "did_you_mean", "listing", "nearest", "toml_key", "value_text"]
 
 
 def nearest(name: str, options: Iterable[str], count: int = 3) -> list[str]:
@@ -50,3 +51,10 @@ def value_text(value: Any) -> str:
         ('a b', '0.1', 'true', '[1, 2]')
     """
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def toml_key(key: str) -> str:
+    """Return a key as `launch.toml` has it: bare where it can be, else quoted."""
+    # JSON's escapes are TOML's, but TOML wants one more.
+    quoted = json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007F")
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else quoted

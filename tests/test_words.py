@@ -1,10 +1,11 @@
 import json
 
 import pytest
+import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confjob.words import did_you_mean, listing, nearest, value_text
+from confjob.words import did_you_mean, listing, nearest, toml_key, value_text
 
 
 def test_the_nearest_name_comes_first_and_the_last_part_counts():
@@ -43,3 +44,8 @@ def test_values_as_a_command_line_shows_them(value, text):
 @given(st.lists(st.none() | st.booleans() | st.integers() | st.text()))
 def test_a_list_reads_back_from_its_text(value):
     assert json.loads(value_text(value)) == value
+
+
+@given(st.text(min_size=1, alphabet=st.characters(codec="utf-8")))
+def test_every_key_reads_back_from_toml(key):
+    assert tomlkit.parse(f"{toml_key(key)} = 1") == {key: 1}

@@ -17,10 +17,10 @@ from attrs import field, frozen
 
 from confjob.capture.rules import Declared, FileDeclared, RunConfigDeclared
 from confjob.tree import Json
+from confjob.words import toml_key
 
-__all__ = ["Written", "manifest_text", "toml_key", "toml_value"]
+__all__ = ["Written", "manifest_text", "toml_value"]
 
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _WIDTH: Final = 100
 
 
@@ -150,11 +150,6 @@ def _tables(name: str, values: Mapping[str, Json]) -> Iterator[str]:
         yield from (f"{toml_key(key)} = {toml_value(below)}" for key, below in plain.items())
     for key, below in nested.items():
         yield from _tables(f"{name}.{toml_key(key)}", below)
-
-
-def toml_key(key: str) -> str:
-    """Return a key, bare where it can be."""
-    return key if _BARE.fullmatch(key) else _text(key)
 
 
 def toml_value(value: Any) -> str:

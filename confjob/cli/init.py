@@ -78,7 +78,9 @@ def _manifest(project: Project, found: Found) -> Iterator[str]:
 
 
 def _job(project: Project, job: FoundJob) -> Iterator[str]:
-    name = job.name if job.name.replace("-", "").replace("_", "").isalnum() else json.dumps(job.name)
+    from confjob.words import toml_key
+
+    name = toml_key(job.name)
     yield f"[jobs.{name}]    # {job.why}"
     if job.function is not None:
         yield f"function = {json.dumps(job.function)}"

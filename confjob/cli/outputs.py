@@ -36,6 +36,7 @@ def outputs(ctx: click.Context, run: str, folder: Path | None, as_json: bool) ->
       confjob outputs k3f --copy results/k3f
     """
     from confjob.pipeline.results import copy_outputs, outputs_of
+    from confjob.workspace.sizes import human_size
 
     project = project_of(ctx)
     found = outputs_of(project, run)
@@ -44,7 +45,7 @@ def outputs(ctx: click.Context, run: str, folder: Path | None, as_json: bool) ->
     if as_json:
         echo_json([_json(each) for each in found])
     elif found:
-        table(["PATH", "SIZE"], [[str(each.path), _size(each.size)] for each in found])
+        table(["PATH", "SIZE"], [[str(each.path), human_size(each.size)] for each in found])
     else:
         note("the run has made no files")
     if folder is not None and found:
@@ -53,13 +54,3 @@ def outputs(ctx: click.Context, run: str, folder: Path | None, as_json: bool) ->
 
 def _json(output: Output) -> dict[str, object]:
     return {"path": str(output.path), "place": str(output.place), "size": output.size}
-
-
-def _size(size: int) -> str:
-    """Return bytes in the unit that leaves up to three digits before the point."""
-    amount = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"

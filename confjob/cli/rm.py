@@ -50,6 +50,9 @@ def rm(ctx: click.Context, run_ids: tuple[str, ...], with_outputs: bool, yes: bo
 def _ask(what: Removal) -> None:
     if not sys.stdin.isatty():
         raise RunError("nothing was removed: there is nobody to ask", hint="--yes removes without a question")
-    files = f" and {what.outputs} files that they made ({what.size} bytes)" if what.outputs else ""
+    from confjob.workspace.sizes import human_size
+
+    size = human_size(what.size)
+    files = f" and {what.outputs} files that they made ({size})" if what.outputs else ""
     runs = f"{len(what.runs)} run{'s' if len(what.runs) > 1 else ''}"
     click.confirm(f"Remove {runs}{files}?", abort=True, err=True)

@@ -6,7 +6,6 @@ A change is allowed only if the form admits every leaf it removes or adds (desig
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import evolve
@@ -19,7 +18,7 @@ from confjob.override.locate import Spot, locate
 from confjob.tree import MISSING, Json, MissingType, delete, get, leaves, put, same
 from confjob.validation import Validator, Violation
 from confjob.values import coerce, read
-from confjob.words import did_you_mean, listing, value_text
+from confjob.words import did_you_mean, listing, toml_key, value_text
 
 __all__ = ["changed_tree", "decide", "rule_place"]
 
@@ -208,18 +207,13 @@ def _wider(field: Field, violation: Violation) -> str:
     if violation.path or violation.value is MISSING or not known or not _is_plain(field.path):
         return ""
     kinds = [kind for kind in schemas.ALL_KINDS if kind in known | {schemas.kind_of(violation.value)}]
-    keys = "".join(f"properties.{_toml_key(str(part))}." for part in field.path)
+    keys = "".join(f"properties.{toml_key(str(part))}." for part in field.path)
     listed = ", ".join(f'"{kind}"' for kind in kinds)
     return f", as does a schema in launch.toml: schema.{keys}type = [{listed}]"
 
 
 def _is_plain(path: KeyPath) -> bool:
     return all(isinstance(part, str) for part in path)
-
-
-def _toml_key(key: str) -> str:
-    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
-    return key if bare else json.dumps(key)
 
 
 def _known_beside(form: Form, field: Field) -> str:

@@ -12,6 +12,7 @@ from confjob.model import Problem
 from confjob.pipeline.afterwards import states_of
 from confjob.pipeline.results import Output, outputs_of
 from confjob.project import Project
+from confjob.workspace.sizes import human_size
 
 __all__ = ["Removal", "removal", "remove"]
 
@@ -74,7 +75,7 @@ def _precious(made: Mapping[str, Sequence[Output]]) -> Iterator[Problem]:
     for name, files in made.items():
         if files:
             count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
-            size = sum(each.size for each in files)
-            message = f"{name} has made {count} ({size} bytes)"
+            size = human_size(sum(each.size for each in files))
+            message = f"{name} has made {count} ({size})"
             hint = f"confjob outputs {name} --copy DIR fetches them; --outputs removes them as well"
             yield Problem(code="has-outputs", message=message, hint=hint)
