@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,11 @@ from typing import Any
 import pytest
 
 _COMMAND = [sys.executable, "-c", "import sys; from confjob.__main__ import main; sys.exit(main())"]
+
+# A runner in the background of a shell without job control is started with SIGINT ignored, which
+# children inherit: then Ctrl-C could be tested by nobody.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Variables of the tester's own that would change what a job sees.
 _NOT_INHERITED = ("CONFJOB_", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "GIT_", "NO_COLOR")
