@@ -84,15 +84,15 @@ def test_a_file_that_can_not_be_read_is_named_with_the_place(root):
 
 def test_all_inputs_that_can_not_be_read_are_told_at_once(root):
     with pytest.raises(InputError) as caught:
-        loaded(root, file("none.yaml"), file("c.yaml"), file("x.ini"), file("../out.yaml"))
-    (root / "x.ini").write_text("")
+        loaded(root, file("none.yaml"), file("c.yaml"), file("x.acme"), file("../out.yaml"))
+    (root / "x.acme").write_text("")
     assert [problem.message.partition(":")[0] for problem in caught.value.problems] == [
         "none.yaml",
-        "x.ini",
+        "x.acme",
         "../out.yaml",
     ]
     with pytest.raises(PluginError, match="no format has this suffix"):
-        loaded(root, file("x.ini"))
+        loaded(root, file("x.acme"))
 
 
 def test_a_format_is_the_declared_one_else_by_suffix(root):

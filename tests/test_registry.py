@@ -104,23 +104,25 @@ def test_an_unknown_name_is_refused_with_what_is_known_and_the_package_that_has_
 
 
 def test_an_unknown_suffix_is_refused_with_the_known_ones():
-    error = refused(Registry().format_for, PurePosixPath("conf/a.ini"))
-    assert "conf/a.ini: no format has this suffix" in error.message
+    error = refused(Registry().format_for, PurePosixPath("conf/a.acme"))
+    assert "conf/a.acme: no format has this suffix" in error.message
     assert ".yaml" in error.message
     assert "format =" in error.hint
 
 
 def test_a_distribution_s_format_is_imported_only_when_it_is_asked_for(install):
     site = install(
-        "confjob-ini", {"formats": {"ini": "p_ini", ".ini": "p_ini"}}, {"p_ini": formats({"ini": (".ini",)})}
+        "confjob-acme",
+        {"formats": {"acme": "p_acme", ".acme": "p_acme"}},
+        {"p_acme": formats({"acme": (".acme",)})},
     )
     registry = Registry()
     list(registry.installed())
     registry.format("yaml")
     registry.hide(DOCUMENT)
-    assert not (site / "p_ini.imported").exists()
-    assert registry.format_for(PurePosixPath("a.ini")) is registry.format("ini")
-    assert (site / "p_ini.imported").exists()
+    assert not (site / "p_acme.imported").exists()
+    assert registry.format_for(PurePosixPath("a.acme")) is registry.format("acme")
+    assert (site / "p_acme.imported").exists()
 
 
 def test_the_longest_suffix_wins(install):
@@ -140,14 +142,16 @@ def test_an_entry_point_may_name_an_object(install):
     assert Registry().format("obj").name == "obj"
 
 
-@pytest.mark.parametrize("blocked", ["ini", ".ini", "Confjob_INI", "confjob-ini"])
+@pytest.mark.parametrize("blocked", ["acme", ".acme", "Confjob_ACME", "confjob-acme"])
 def test_a_blocked_plugin_is_not_imported_under_any_of_its_names(install, blocked):
     site = install(
-        "confjob-ini", {"formats": {"ini": "p_blk", ".ini": "p_blk"}}, {"p_blk": formats({"ini": (".ini",)})}
+        "confjob-acme",
+        {"formats": {"acme": "p_blk", ".acme": "p_blk"}},
+        {"p_blk": formats({"acme": (".acme",)})},
     )
     registry = Registry(blocked=[blocked])
-    assert "is blocked" in refused(registry.format, "ini").message
-    assert "is blocked" in refused(registry.format_for, PurePosixPath("a.ini")).message
+    assert "is blocked" in refused(registry.format, "acme").message
+    assert "is blocked" in refused(registry.format_for, PurePosixPath("a.acme")).message
     assert not (site / "p_blk.imported").exists()
     assert {plugin.state for plugin in registry.installed() if plugin.module == "p_blk"} == {"blocked"}
 
@@ -162,13 +166,13 @@ def test_a_blocked_built_in_is_blocked_for_its_suffixes_as_well(monkeypatch):
 
 def test_two_distributions_with_one_name_are_both_named(install):
     for name, version in (("alpha", "1.0"), ("beta", "2.5")):
-        install(name, {"formats": {"ini": f"p_{name}"}}, {f"p_{name}": formats({"ini": ()})}, version)
-    error = refused(Registry().format, "ini")
-    assert "'ini' is claimed by alpha 1.0 and beta 2.5" in error.message
-    assert {plugin.state for plugin in Registry().installed() if plugin.name == "ini"} == {"conflict"}
+        install(name, {"formats": {"acme": f"p_{name}"}}, {f"p_{name}": formats({"acme": ()})}, version)
+    error = refused(Registry().format, "acme")
+    assert "'acme' is claimed by alpha 1.0 and beta 2.5" in error.message
+    assert {plugin.state for plugin in Registry().installed() if plugin.name == "acme"} == {"conflict"}
     one = Registry(blocked=["alpha"])
-    assert one.format("ini").name == "ini"
-    assert {plugin.state for plugin in one.installed() if plugin.name == "ini"} == {"blocked", "ok"}
+    assert one.format("acme").name == "acme"
+    assert {plugin.state for plugin in one.installed() if plugin.name == "acme"} == {"blocked", "ok"}
 
 
 def test_two_plugins_that_give_one_name_under_other_entry_points_are_both_named(install):
@@ -303,32 +307,32 @@ def test_a_plugin_that_fails_to_infer_is_a_warning(install, answer):
 
 
 def test_the_project_s_own_plugin_gives_formats_by_name_and_suffix(inline):
-    path = inline(formats({"cfg": (".cfg",)}, mark="own"))
-    assert Registry(inline=path).format("cfg").load(None) == "own"
+    path = inline(formats({"own": (".cfg",)}, mark="own"))
+    assert Registry(inline=path).format("own").load(None) == "own"
     assert Registry(inline=path).format_for(PurePosixPath("x.cfg")).load(None) == "own"
-    assert "no format is called" in refused(Registry().format, "cfg").message
+    assert "no format is called" in refused(Registry().format, "own").message
 
 
 def test_the_project_s_own_plugin_is_imported_once(inline, tmp_path):
     text = (
         "from pathlib import Path\nwith Path(__file__).with_name('count').open('a') as f:\n    f.write('x')\n"
     )
-    registry = Registry(inline=inline(text + HIDE.format("[]") + formats({"cfg": ()})))
+    registry = Registry(inline=inline(text + HIDE.format("[]") + formats({"own": ()})))
     registry.hide(DOCUMENT)
-    registry.format("cfg")
+    registry.format("own")
     registry.format_for(PurePosixPath("a.yaml"))
     assert (tmp_path / "count").read_text() == "x"
 
 
 def test_the_project_s_own_plugin_may_have_dataclasses(inline):
     text = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n"
-    assert Registry(inline=inline(text + formats({"cfg": ()}))).format("cfg").name == "cfg"
+    assert Registry(inline=inline(text + formats({"own": ()}))).format("own").name == "own"
 
 
 def test_a_broken_own_plugin_is_told_where_it_may_be_the_one_that_is_missing(inline):
     registry = Registry(inline=inline("1/0"))
     assert registry.format("yaml").name == "yaml"
-    for find in (lambda: registry.format("cfg"), lambda: registry.format_for(PurePosixPath("a.cfg"))):
+    for find in (lambda: registry.format("own"), lambda: registry.format_for(PurePosixPath("a.own"))):
         assert "confjob_plugins.py cannot be imported: ZeroDivisionError" in refused(find).message
 
 

@@ -63,9 +63,9 @@ class Registry:
         blocked: Collection[str] = (),
         inline: Path | None = None,
     ) -> None:
-        never = frozenset(blocked) | _blocked_by_environment()
-        usable = inline is not None and inline.is_file() and inline.stem not in never
-        self._installed = Installed(builtin, never)
+        self.blocked = frozenset(blocked) | _blocked_by_environment()
+        usable = inline is not None and inline.is_file() and inline.stem not in self.blocked
+        self._installed = Installed(builtin, self.blocked)
         self._inline = _inline_plugin(inline) if inline is not None and usable else None
         self._inline_error: PluginError | None = None
         self._keyed = new_manager()
@@ -169,8 +169,9 @@ class Registry:
         return tuple({error.message: _warning(error) for error in failed}.values())
 
     def installed(self) -> Iterator[Plugin]:
-        """Yield every name that some plugin answers to, importing none of them."""
-        return self._installed.every()
+        """Yield every name that some plugin answers to, importing none; the project's own plugin first."""
+        yield from () if self._inline is None else (self._inline,)
+        yield from self._installed.every()
 
     def hooks(self) -> Iterator[tuple[str, str]]:
         """Yield (signature, docstring) of every hook."""

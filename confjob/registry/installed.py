@@ -15,7 +15,7 @@ from confjob.errors import PluginError
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
-__all__ = ["BUILTIN", "Installed", "Kind", "Plugin"]
+__all__ = ["BUILTIN", "GROUPS", "Installed", "Kind", "Plugin"]
 
 Kind = Literal["formats", "backends", "plugins"]
 
@@ -37,7 +37,7 @@ BUILTIN: Final[Mapping[Kind, Mapping[str, str]]] = {
 }
 
 #: The groups of entry points.
-_GROUPS: Final = ("confjob.formats", "confjob.backends", "confjob.plugins")
+GROUPS: Final = ("confjob.formats", "confjob.backends", "confjob.plugins")
 
 _NAMELESS: Final = "a distribution without a name"
 
@@ -131,7 +131,7 @@ class Installed:
         from importlib.metadata import entry_points  # 26 ms: only on a miss
 
         try:
-            return {group: sorted(entry_points(group=group)) for group in _GROUPS}
+            return {group: sorted(entry_points(group=group)) for group in GROUPS}
         except Exception:  # noqa: BLE001 - what a malformed entry_points.txt raises differs by Python
             return self._readable_entry_points()
 
@@ -139,7 +139,7 @@ class Installed:
         """Return the entry points of every distribution but those that are malformed."""
         from importlib.metadata import distributions
 
-        found: dict[str, list[EntryPoint]] = {group: [] for group in _GROUPS}
+        found: dict[str, list[EntryPoint]] = {group: [] for group in GROUPS}
         seen: set[str] = set()
         for dist in distributions():
             name, _ = _identity(dist)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
+import time
 from collections.abc import Callable
 from functools import reduce, wraps
 from pathlib import Path
@@ -23,6 +23,7 @@ from confjob import hookspecs
 from confjob.errors import ConfjobError, PluginError
 from confjob.model import Format
 from confjob.registry.installed import Plugin
+from confjob.registry.tracing import trace, trace_answer, tracing
 
 __all__ = ["ask", "guarded", "imported", "imported_file", "new_manager", "register", "way_out"]
 
@@ -33,15 +34,13 @@ def new_manager() -> pluggy.PluginManager:
     """Return a manager that knows the hooks and no plugin."""
     manager = pluggy.PluginManager("confjob")
     manager.add_hookspecs(hookspecs)
-    if os.environ.get("CONFJOB_TRACE_PLUGINS") == "1":
-        manager.trace.root.setwriter(_trace)
-        manager.enable_tracing()
     return manager
 
 
 def imported(plugin: Plugin) -> object:
     """Return the module or object that an entry point names."""
     module, _, attributes = plugin.module.partition(":")
+    trace(f"import {plugin.module} of {plugin}")
     try:
         return reduce(getattr, filter(None, attributes.split(".")), importlib.import_module(module))
     except (Exception, SystemExit) as error:
@@ -52,6 +51,7 @@ def imported(plugin: Plugin) -> object:
 
 def imported_file(path: Path) -> ModuleType:
     """Return the project's own plugin as a module."""
+    trace(f"import {path}")
     # Dataclasses and attrs look their module up by name; another project has another.
     name = f"{path.stem}_{abs(hash(path)):x}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -90,22 +90,27 @@ def ask(
 ) -> list[Answer]:
     """Return what one plugin of a manager answers to a hook, each answer as `read` takes it."""
     others = [module for name, module in manager.list_name_plugin() if name != plugin.module]
+    began = time.perf_counter()
     try:
-        return [read(answer) for answer in manager.subset_hook_caller(hook, others)(**arguments)]
+        answers = [read(answer) for answer in manager.subset_hook_caller(hook, others)(**arguments)]
     except Exception as error:
+        trace(f"{hook} of {plugin} fails: {type(error).__name__}: {error}")
         raise PluginError(
             f"plugin {plugin} fails: {type(error).__name__}: {error}", hint=way_out(plugin)
         ) from error
+    if tracing() and plugin.module in _implementers(manager, hook):
+        trace_answer(plugin, hook, arguments, answers, time.perf_counter() - began)
+    return answers
+
+
+def _implementers(manager: pluggy.PluginManager, hook: str) -> set[str]:
+    return {each.plugin_name for each in getattr(manager.hook, hook).get_hookimpls()}
 
 
 def way_out(plugin: Plugin) -> str:
     """Return the hint for a broken plugin."""
     mend = f"upgrade or uninstall {plugin.distribution}" if plugin.version else f"mend {plugin.module}"
     return f"{mend}, or block it with -p no:{plugin.name}"
-
-
-def _trace(text: str) -> None:
-    sys.stderr.write(f"confjob plugins: {text}")
 
 
 def guarded(plugin: Plugin, record: Format) -> Format:

@@ -6,62 +6,29 @@ Each question to Axolotl imports torch, so tests ask as much as they can at once
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import confjob_axolotl
 import pytest
 
+from confjob.testing import ProjectFolder, framework_python
+
 _EXAMPLE = Path(__file__).parents[3] / "examples" / "axolotl"
 _PROBE = Path(confjob_axolotl.__file__).with_name("probe.py")
-_COMMAND = [sys.executable, "-c", "import sys; from confjob.__main__ import main; sys.exit(main())"]
 
 
 @pytest.fixture(scope="session")
 def python() -> Path:
     """The interpreter that has Axolotl."""
-    named = os.environ.get("CONFJOB_PYTHON_AXOLOTL")
-    if named:
-        return Path(named)
-    reason = "CONFJOB_PYTHON_AXOLOTL names no interpreter with Axolotl; engine.sh makes one"
-    if os.environ.get("CONFJOB_REQUIRE_ENGINES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-class Example:
-    """A copy of the example, with Axolotl's environment active."""
-
-    def __init__(self, root: Path, python: Path) -> None:
-        self.root = root
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(("CONFJOB_", "GIT_"))}
-        self.environ = {**kept, "VIRTUAL_ENV": str(python.parent.parent)}
-        self.environ.pop("PYTHONPATH", None)
-
-    def confjob(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*_COMMAND, *arguments],
-            cwd=self.root,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
+    return framework_python("axolotl")
 
 
 @pytest.fixture(scope="session")
-def example(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Example:
-    root = tmp_path_factory.mktemp("example") / "axolotl"
-    shutil.copytree(_EXAMPLE, root, ignore=shutil.ignore_patterns(".confjob", "__pycache__"))
-    return Example(root, python)
+def example(python: Path, tmp_path_factory: pytest.TempPathFactory) -> ProjectFolder:
+    """A copy of the example, with Axolotl's environment active."""
+    return ProjectFolder.copy_of(_EXAMPLE, tmp_path_factory.mktemp("example") / "axolotl", python)
 
 
 def test_a_launch_hands_the_new_values_to_axolotl(example):

@@ -271,7 +271,7 @@ def test_a_secret_stands_on_no_command_line(project):
 
 def test_what_hydra_refuses_is_told_in_its_words(project):
     small(project, "defaults: [db: nope]\n", db__a="x: 1\n")
-    text = project.confjob("show", "train", code=1)
+    text = project.told("show", "train", code=1)
     assert "conf/config.yaml" in text
     assert "db/nope" in text
 
@@ -287,7 +287,7 @@ def test_a_new_option_is_seen_at_once(project):
 def test_an_app_that_cannot_be_imported_is_a_warning_and_never_run(project):
     small(project, "lr: 1\n")
     project.write({"other.py": "from hydra.core.config_store import ConfigStore\n", "app.py": "1/0\n" + APP})
-    text = project.confjob("show", "train")
+    text = project.told("show", "train")
     assert "ZeroDivisionError" in text
 
 
@@ -342,7 +342,7 @@ def test_the_search_path_is_the_apps_own(project, layout):
 def test_init_writes_the_job(project):
     small(project, "defaults: [_self_]\nlr: 1\n")
     (project.root / "launch.toml").unlink()
-    project.confjob("init")
+    project.told("init")
     text = (project.root / "launch.toml").read_text()
     assert 'format = "hydra"' in text
     assert 'path = "conf/config.yaml"' in text

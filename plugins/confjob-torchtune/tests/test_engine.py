@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,23 +13,17 @@ import pytest
 from confjob_torchtune import FORMAT
 
 from confjob.plugin import Source
+from confjob.testing import ProjectFolder, framework_python
 from confjob.validation import Validator
 
 _ROOT = Path(__file__).parents[3]
 _PROBE = Path(confjob_torchtune.__file__).with_name("probe.py")
-_COMMAND = [sys.executable, "-c", "import sys; from confjob.__main__ import main; sys.exit(main())"]
 
 
 @pytest.fixture(scope="session")
 def python() -> Path:
     """The interpreter that has torchtune."""
-    named = os.environ.get("CONFJOB_PYTHON_TORCHTUNE")
-    if named:
-        return Path(named)
-    reason = "CONFJOB_PYTHON_TORCHTUNE names no interpreter with torchtune; engine.sh makes one"
-    if os.environ.get("CONFJOB_REQUIRE_ENGINES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return framework_python("torchtune")
 
 
 @pytest.fixture(scope="session")
@@ -51,36 +42,12 @@ def ask(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pat
     return asked
 
 
-class Example:
-    """A copy of the example, with torchtune's environment active."""
-
-    def __init__(self, root: Path, python: Path) -> None:
-        self.root = root
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(("CONFJOB_", "GIT_"))}
-        self.environ = {**kept, "VIRTUAL_ENV": str(python.parent.parent)}
-        self.environ.pop("PYTHONPATH", None)
-
-    def confjob(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [*_COMMAND, *arguments],
-            cwd=self.root,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-
 @pytest.fixture(scope="session")
-def example(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Example:
-    root = tmp_path_factory.mktemp("example") / "torchtune"
-    ignored = shutil.ignore_patterns(".confjob", "__pycache__")
-    shutil.copytree(_ROOT / "examples" / "torchtune", root, ignore=ignored)
-    return Example(root, python)
+def example(python: Path, tmp_path_factory: pytest.TempPathFactory) -> ProjectFolder:
+    """A copy of the example, with torchtune's environment active."""
+    return ProjectFolder.copy_of(
+        _ROOT / "examples" / "torchtune", tmp_path_factory.mktemp("example") / "torchtune", python
+    )
 
 
 def _configs(python: Path) -> list[Path]:
@@ -90,7 +57,7 @@ def _configs(python: Path) -> list[Path]:
 
 def test_a_launch_hands_the_new_values_to_torchtune(example):
     changes = ("--set", "optimizer.lr=3e-4", "--set", "epochs=3", "--set", "+optimizer.amsgrad=true")
-    printed = example.confjob("launch", "print", *changes, "--fg")
+    printed = example.told("launch", "print", *changes, "--fg")
     assert "  lr: 0.0003\n" in printed
     assert "  amsgrad: true\n" in printed
     assert "epochs: 3\n" in printed
@@ -100,18 +67,18 @@ def test_a_launch_hands_the_new_values_to_torchtune(example):
 
 def test_another_component_is_launched_with_its_own_arguments(example):
     changes = ("--set", "optimizer._component_=torch.optim.SGD", "--set", "+optimizer.momentum=0.9")
-    printed = example.confjob("launch", "print", *changes, "--fg")
+    printed = example.told("launch", "print", *changes, "--fg")
     assert "  momentum: 0.9\n" in printed
     assert "SGD with lr 2e-05" in printed
 
 
 def test_a_built_in_config_is_launched_by_name_as_a_patched_copy(example):
     changes = ("--set", "model.lora_rank=16", "--set", "optimizer.lr=1e-5")
-    plan = example.confjob("plan", "built-in", *changes)
+    plan = example.told("plan", "built-in", *changes)
     assert "+  lora_rank: 16" in plan
     assert "--config llama3_2/1B_lora_single_device.yaml" in plan
     assert "+output_dir" not in plan
-    printed = example.confjob("launch", "built-in", *changes, "--fg")
+    printed = example.told("launch", "built-in", *changes, "--fg")
     assert "  lora_rank: 16\n" in printed
     assert "AdamW with lr 1e-05" in printed
     assert not (example.root / "llama3_2").exists()
@@ -130,7 +97,7 @@ def test_a_built_in_config_is_launched_by_name_as_a_patched_copy(example):
     ],
 )
 def test_what_torchtune_lets_pass_is_refused(example, job, change, message):
-    assert message in example.confjob("plan", job, "--set", change, code=1)
+    assert message in example.told("plan", job, "--set", change, code=1)
 
 
 def test_a_misspelled_built_in_config_is_refused_with_the_nearest(example):
@@ -138,7 +105,7 @@ def test_a_misspelled_built_in_config_is_refused_with_the_nearest(example):
     text = manifest.read_text()
     try:
         manifest.write_text(text.replace("llama3_2/1B_lora_single", "llama3_2/1B_lora_singel"))
-        told = example.confjob("show", "built-in", code=1)
+        told = example.told("show", "built-in", code=1)
     finally:
         manifest.write_text(text)
     assert "did you mean llama3_2/1B_lora_single_device" in told
@@ -173,7 +140,7 @@ def _load(file: Path, ask: Any) -> Any:
 
 def test_the_built_in_configs_are_choices(example):
     """`--file config=NAME` picks what `tune ls` lists; a misspelt name is refused with the nearest."""
-    picked = example.confjob("plan", "built-in", "--file", "config=llama3_2/3B_lora_single_device", "--json")
+    picked = example.told("plan", "built-in", "--file", "config=llama3_2/3B_lora_single_device", "--json")
     assert "llama3_2/3B_lora_single_device" in json.loads(picked)["command"]
-    refused = example.confjob("plan", "built-in", "--file", "config=llama3_2/3B_lora_single_devise", code=1)
+    refused = example.told("plan", "built-in", "--file", "config=llama3_2/3B_lora_single_devise", code=1)
     assert "did you mean 'llama3_2/3B_lora_single_device'" in refused

@@ -49,14 +49,14 @@ def test_the_run_config_of_an_unmodified_job_has_the_overrides_and_so_has_its_re
         "seed": 8,
         "results": "results",
     }
-    assert _run_config(example.launch("train", *sets)) == expected
+    assert _run_config(example.foreground("train", *sets)) == expected
     recorded = record_of(_wandb_folder(example))
     assert {key: value for key, value in recorded["config"].items() if key != "_wandb"} == expected
     assert (recorded["project"], recorded["name"]) == ("lines", "baseline")
 
 
 def test_without_overrides_the_job_runs_as_it_stands(example, record_of):
-    config = _run_config(example.launch("train"))
+    config = _run_config(example.foreground("train"))
     assert config["optimizer"]["learning_rate"] == 0.1
     assert record_of(_wandb_folder(example))["config"]["seed"] == 7
 
@@ -65,7 +65,7 @@ def test_a_managed_config_file_is_patched_with_its_comments_and_the_checkout_is_
     before = (example.root / "config.yaml").read_text()
     diff = example.json("plan", "evaluate", "--set", "model.threshold=0.6")["files"]["config.yaml"]["diff"]
     assert "+  threshold: 0.6      # scores from here up count" in diff
-    printed = example.launch("evaluate", "--set", "model.threshold=0.6")
+    printed = example.foreground("evaluate", "--set", "model.threshold=0.6")
     assert "3 of 4 at 0.6" not in printed
     assert "2 of 4 at 0.6" in printed
     recorded = record_of(_wandb_folder(example))
@@ -77,7 +77,7 @@ def test_a_managed_config_file_is_patched_with_its_comments_and_the_checkout_is_
 
 
 def test_the_wandb_run_folder_is_shown(example):
-    example.launch("train", "--set", "seed=8")
+    example.foreground("train", "--set", "seed=8")
     run = example.last()
     place = _wandb_folder(example)
     assert place.is_dir()
@@ -102,7 +102,7 @@ def test_a_schema_is_enforced_however_it_is_written(example, record_of, job):
     assert example.json("runs") == []
     sets = ("--set", "epochs=9", "--set", "dataset=letters")
     expected = {"epochs": 9, "dropout": 0.1, "dataset": "letters"}
-    assert _run_config(example.launch(job, *sets)) == expected
+    assert _run_config(example.foreground(job, *sets)) == expected
     recorded = record_of(_wandb_folder(example))["config"]
     assert {key: recorded[key] for key in expected} == expected
 
@@ -129,7 +129,7 @@ def test_what_the_job_does_not_offer_is_refused_and_nothing_is_created(example, 
 
 
 def test_project_name_and_id_stay_as_the_program_says(wandb_project, record_of):
-    _script(wandb_project, _NESTED).launch("t", "--set", "net.a=5")
+    _script(wandb_project, _NESTED).foreground("t", "--set", "net.a=5")
     recorded = record_of(_wandb_folder(wandb_project))
     assert (recorded["project"], recorded["name"], recorded["id"]) == ("p", "n", "chosen1")
     assert recorded["config"]["net"] == {"a": 5, "b": 2}
@@ -138,7 +138,7 @@ def test_project_name_and_id_stay_as_the_program_says(wandb_project, record_of):
 def test_values_that_the_program_computes_itself_stay(wandb_project):
     text = 'import os, wandb\nrun = wandb.init(config={"net": {"a": 1, "b": len(os.sep) + 6}})\n'
     text += 'print("run config:", dict(run.config))\n'
-    printed = _script(wandb_project, text).launch("t", "--set", "net.a=5")
+    printed = _script(wandb_project, text).foreground("t", "--set", "net.a=5")
     assert _run_config(printed) == {"net": {"a": 5, "b": 7}}
 
 
@@ -148,13 +148,13 @@ def test_a_config_file_of_wandbs_own_form_is_overridden_by_value(wandb_project):
         {"c.yaml": "wandb_version: 1\nlr: {desc: rate, value: 0.1}\nnet:\n  value: {a: 1, b: 2}\n"}
     )
     text = 'import wandb\nrun = wandb.init(config="c.yaml")\nprint("run config:", dict(run.config))\n'
-    printed = _script(wandb_project, text).launch("t", "--set", "lr.value=0.5", "--set", "net.value.a=3")
+    printed = _script(wandb_project, text).foreground("t", "--set", "lr.value=0.5", "--set", "net.value.a=3")
     assert _run_config(printed) == {"lr": 0.5, "net": {"a": 3, "b": 2}}
 
 
 def test_where_wandb_is_disabled_it_replaces_whole_top_level_keys(wandb_project):
     """A limit of wandb's, documented: its disabled mode does not merge below the first level."""
-    printed = _script(wandb_project, _NESTED, mode="disabled").launch(
+    printed = _script(wandb_project, _NESTED, mode="disabled").foreground(
         "t", "--set", "net.a=5", "--set", "seed=4"
     )
     assert _run_config(printed) == {"net": {"a": 5}, "seed": 4}
@@ -166,7 +166,7 @@ def test_a_later_update_of_an_overridden_key_is_ignored_by_wandb(wandb_project):
         'run.config.update({"net": {"a": 0, "b": 0}, "more": 1})\nprint("run config:", dict(run.config))\n'
     )
     text = _NESTED.replace('print("run config:", dict(run.config))\n', later)
-    printed = _script(wandb_project, text).launch("t", "--set", "net.a=5")
+    printed = _script(wandb_project, text).foreground("t", "--set", "net.a=5")
     assert _run_config(printed) == {"net": {"a": 5, "b": 2}, "seed": 3, "more": 1}
 
 
@@ -179,7 +179,7 @@ def test_added_keys_lists_nulls_and_awkward_texts_arrive(wandb_project, record_o
     )
     sets = ["layers[1].n=8", "+extra={a: [1, {b: null}]}", "note=yes: 'ü' #1e3", "rate=1e-5"]
     arguments = [word for each in sets for word in ("--set", each)]
-    config = _run_config(_script(wandb_project, text).launch("t", *arguments, "--set-any", "off=null"))
+    config = _run_config(_script(wandb_project, text).foreground("t", *arguments, "--set-any", "off=null"))
     expected = {
         "layers": [{"n": 1}, {"n": 8}],
         "note": "yes: 'ü' #1e3",
@@ -202,16 +202,16 @@ def test_load_wandb_config_returns_the_overrides(wandb_project):
         + '[jobs.t.run-config]\ndefaults = { net = { a = 1, b = 2 }, text = "" }\n'
     )
     wandb_project.write({"launch.toml": manifest, "t.py": text})
-    printed = wandb_project.launch("t", "--set", "net.a=5")
+    printed = wandb_project.foreground("t", "--set", "net.a=5")
     assert 'loaded {"net": {"a": 5}}' in printed
     long = "x" * 40000
-    assert long in wandb_project.launch("t", "--set", f"text={long}")
+    assert long in wandb_project.foreground("t", "--set", f"text={long}")
 
 
 def test_load_wandb_config_returns_nothing_without_overrides(wandb_project):
     """W&B Launch always sets the variable; wandb raises where there is none."""
     text = "from wandb.sdk import launch\nlaunch.manage_wandb_config()\nprint('loaded', launch.load_wandb_config())\n"
-    assert "loaded {}" in _script(wandb_project, text).launch("t")
+    assert "loaded {}" in _script(wandb_project, text).foreground("t")
 
 
 def test_a_secret_is_refused_before_wandb_could_record_it(wandb_project):
@@ -227,7 +227,7 @@ def test_a_secret_is_refused_before_wandb_could_record_it(wandb_project):
 
 
 def test_the_sweep_file_is_private_and_nothing_sets_wandb_launch(example):
-    example.launch("train", "--set", "seed=8")
+    example.foreground("train", "--set", "seed=8")
     folder = Path(example.last()["dir"])
     private = folder / "private" / "wandb-sweep.yaml"
     assert private.stat().st_mode & 0o777 == 0o600
@@ -239,7 +239,7 @@ def test_the_sweep_file_is_private_and_nothing_sets_wandb_launch(example):
 
 def test_no_process_is_left_and_nothing_is_written_elsewhere(example):
     listed = {path.name for path in example.root.iterdir()}
-    example.launch("train", "--set", "seed=8")
+    example.foreground("train", "--set", "seed=8")
     until = time.monotonic() + 10
     while (left := _processes(example.root)) and time.monotonic() < until:
         time.sleep(0.1)
@@ -331,4 +331,4 @@ def test_capture_writes_a_manifest_that_launches(example):
     computed = (example.root / "train.py").read_text().replace('"seed": 7', '"seed": len("seven!!")')
     example.write({"train.py": computed})
     example.confjob("capture", "--", "python", "train.py")
-    assert _run_config(example.launch("train", "--set", "seed=9"))["seed"] == 9
+    assert _run_config(example.foreground("train", "--set", "seed=9"))["seed"] == 9

@@ -1,8 +1,7 @@
-"""The kit for plugin authors: one function per kind of plugin that states what it must do.
+"""The laws of a format, checked on an author's own example texts.
 
-A format's laws (docs: the laws of design section 6) are easy to believe and hard to keep, so
-they are checked on an author's own example texts, by the same function that confjob's own
-formats are tested with.
+They are easy to believe and hard to keep, so they are stated once, in the function that
+confjob's own formats are tested with.
 """
 
 from __future__ import annotations
