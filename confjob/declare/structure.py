@@ -25,6 +25,7 @@ from cattrs.errors import (
 from cattrs.gen import make_dict_structure_fn, override
 
 from confjob.errors import ManifestError
+from confjob.form import is_secret_name
 from confjob.keypath import KeyPath
 from confjob.model import Document, Node, Problem, Source
 from confjob.tree import Json, get
@@ -216,7 +217,12 @@ def _problems(document: Document, error: BaseException, at: KeyPath = KeyPath())
     elif isinstance(error, KeyError):
         yield problem_at(document, at.parent, f"missing key {at[-1]!r}")
     else:
-        yield problem_at(document, at, str(error))
+        yield problem_at(document, at, _without_secret(at, str(error)))
+
+
+def _without_secret(at: KeyPath, message: str) -> str:
+    """Return a message about a value, less the value where its name says that it is secret."""
+    return message.partition(", not ")[0] if at and is_secret_name(str(at[-1])) else message
 
 
 def _note(error: BaseException) -> tuple[str | int, ...]:
