@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["changed_to", "did_you_mean", "listing", "nearest", "toml_key", "value_text"]
+__all__ = ["changed_to", "did_you_mean", "duration", "listing", "nearest", "plural", "toml_key", "value_text"]
 
 
 def nearest(name: str, options: Iterable[str], count: int = 3) -> list[str]:
@@ -58,3 +58,24 @@ def toml_key(key: str) -> str:
     # JSON's escapes are TOML's, but TOML wants one more.
     quoted = json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007F")
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else quoted
+
+
+def plural(count: float, what: str) -> str:
+    """Return a number of things in words.
+
+    Example:
+        >>> plural(1, "run"), plural(2, "run"), plural(1.5, "core")
+        ('1 run', '2 runs', '1.5 cores')
+    """
+    return f"{count:g} {what}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words: `3.2 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 60:
+        return f"{max(seconds, 0):.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours = minutes // 60
+    if hours < 1:
+        return f"{minutes} min {rest} s"
+    return f"{hours} h {minutes % 60} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"

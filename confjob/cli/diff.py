@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confjob.cli import completing
 from confjob.cli.options import as_json, project_of
-from confjob.cli.output import echo_json, note, safe, style, table
+from confjob.cli.output import echo, echo_json, note, patch, safe, style, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,18 +19,24 @@ __all__ = ["diff"]
 
 
 @click.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=completing.run_ids)
+@click.argument("second", metavar="B", shell_complete=completing.run_ids)
 @click.option("--names", is_flag=True, help="Name the files that differ, without their lines.")
 @as_json
 @click.pass_context
 def diff(ctx: click.Context, first: str, second: str, names: bool, as_json: bool) -> None:
     """Tell what differs between the runs A and B: inputs, files, code, environment names.
 
+    It compares what was recorded when they were launched, whatever the checkout has
+    become since. Of environment variables only the names are told.
+
     \b
     Examples:
       confjob diff k3f m2x
-      confjob diff k3f m2x --names
+      confjob diff k3f m2x --names       the files without their lines
+      confjob diff k3f m2x --json
+
+    See also: confjob rerun RUN --set makes a run that differs in one thing.
     """
     from confjob.pipeline.comparing import compare
 
@@ -50,19 +57,13 @@ def _print(found: Comparison, runs: tuple[str, str], *, names: bool) -> None:
     rows += [[f"env {name}", "set", "-"] for name in found.environment[0]]
     rows += [[f"env {name}", "-", "set"] for name in found.environment[1]]
     if rows:
-        table(["WHAT", *runs], rows)
+        table(["WHAT", *runs], rows, elastic=runs)
     for name, text in found.files.items():
         if names or not text.startswith("---"):
-            click.echo(style(safe(name if names else f"{name}: {text}"), bold=True))
+            echo(style(safe(name if names else f"{name}: {text}"), bold=True))
         else:
-            _patch(text)
-
-
-def _patch(text: str) -> None:
-    colours = {"+": "green", "-": "red", "@": "cyan"}
-    for line in text.splitlines():
-        colour = None if line.startswith(("+++", "---")) else colours.get(line[:1])
-        click.echo(style(safe(line), fg=colour))
+            for line in patch(text):
+                echo(line)
 
 
 def _fact(value: Any) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confjob.cli import completing
+from confjob.cli.completing.command import Completable
 from confjob.cli.options import as_json, project_of
 from confjob.cli.output import echo_json, problem_json, safe, style
 
@@ -17,19 +19,30 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 
-@click.command()
-@click.argument("job")
-@click.argument("path", metavar="[INPUT:]PATH")
-@click.option("--file", "files", metavar="NAME=PATH", multiple=True, help="Pick another file for an input.")
+@click.command(cls=Completable)
+@click.argument("job", shell_complete=completing.jobs)
+@click.argument("path", metavar="[INPUT:]PATH", shell_complete=completing.paths)
+@click.option(
+    "--file",
+    "files",
+    metavar="NAME=PATH",
+    multiple=True,
+    help="Pick another file for an input.",
+    shell_complete=completing.file_choices,
+)
 @as_json
 @click.pass_context
 def explain(ctx: click.Context, job: str, path: str, files: tuple[str, ...], as_json: bool) -> None:
     """Tell why a value of JOB is what it is: who set it, its type, and what would change it.
 
+    Use it when a value is not what you expect, or when a change is refused.
+
     \b
     Examples:
       confjob explain train trainer.learning_rate
       confjob explain finetune config.yaml:model.layers
+
+    See also: confjob show JOB lists all inputs.
     """
     from confjob.cli.options import request_of
     from confjob.pipeline import read_form

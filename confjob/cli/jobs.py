@@ -16,9 +16,15 @@ __all__ = ["jobs"]
 def jobs(ctx: click.Context, as_json: bool) -> None:
     """List the jobs of this project.
 
+    These are the ones that launch.toml declares. A function or a script needs no
+    entry: name it by its file, as in confjob show train.py:train.
+
     \b
-    Example:
+    Examples:
       confjob jobs
+      confjob jobs --json
+
+    See also: confjob init writes a first launch.toml; confjob show JOB.
     """
     from confjob.pipeline import list_jobs
 
@@ -26,6 +32,7 @@ def jobs(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         echo_json([{"job": job.name, "runs": job.runs, "description": job.description} for job in listed])
     elif listed:
-        table(["JOB", "RUNS", "DESCRIPTION"], [[job.name, job.runs, job.description] for job in listed])
+        rows = [[job.name, job.runs, job.description] for job in listed]
+        table(["JOB", "RUNS", "DESCRIPTION"], rows, elastic=["RUNS", "DESCRIPTION"])
     else:
         note("no jobs: there is no launch.toml, or it declares none. A function is named train.py:train")

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from confjob.cli import completing
 from confjob.cli.options import project_of
 from confjob.cli.output import note
 from confjob.errors import ExitCode
@@ -14,18 +15,26 @@ __all__ = ["logs"]
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.run_ids)
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until the run ends.")
-@click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last lines.")
+@click.option("-n", "--lines", metavar="N", type=click.IntRange(min=0), help="Only the last lines.")
 @click.pass_context
 def logs(ctx: click.Context, run: str, follow: bool, lines: int | None) -> int:
     """Print what RUN printed.
 
+    Both of its streams are in one log, as they came. With --follow Ctrl-C stops
+    printing, and not the run; how the run ended is told by confjob status. It goes on
+    through all attempts of a run, and says on a terminal why it waits.
+
     \b
     Examples:
+      confjob logs k3f
       confjob logs k3f -n 20
       confjob logs -f k3f
+
+    See also: confjob launch --follow; confjob cancel RUN.
     """
+    from confjob.cli.following import teller
     from confjob.pipeline import afterwards
 
     project = project_of(ctx)
@@ -35,7 +44,7 @@ def logs(ctx: click.Context, run: str, follow: bool, lines: int | None) -> int:
         out.flush()
         return ExitCode.OK
     try:
-        afterwards.follow(project, run, out, lines=lines)
+        afterwards.follow(project, run, out, lines=lines, tell=teller(run))
     except KeyboardInterrupt:
         note("\nstopped following; the run goes on")
         return ExitCode.INTERRUPTED

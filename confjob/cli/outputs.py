@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confjob.cli import completing
 from confjob.cli.options import as_json, project_of
 from confjob.cli.output import echo_json, note, table
 
@@ -17,7 +18,7 @@ __all__ = ["outputs"]
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.run_ids)
 @click.option(
     "--copy",
     "folder",
@@ -30,10 +31,15 @@ __all__ = ["outputs"]
 def outputs(ctx: click.Context, run: str, folder: Path | None, as_json: bool) -> None:
     """List the files that RUN made or changed, and copy them out.
 
+    They are the files of its working folder that it was not given. A run that goes
+    on has made these so far.
+
     \b
     Examples:
       confjob outputs k3f
       confjob outputs k3f --copy results/k3f
+
+    See also: confjob rm RUN --outputs removes them.
     """
     from confjob.pipeline.results import copy_outputs, outputs_of
     from confjob.workspace.sizes import human_size
@@ -45,7 +51,8 @@ def outputs(ctx: click.Context, run: str, folder: Path | None, as_json: bool) ->
     if as_json:
         echo_json([_json(each) for each in found])
     elif found:
-        table(["PATH", "SIZE"], [[str(each.path), human_size(each.size)] for each in found])
+        rows = [[str(each.path), human_size(each.size)] for each in found]
+        table(["PATH", "SIZE"], rows, numbers=["SIZE"])
     else:
         note("the run has made no files")
     if folder is not None and found:

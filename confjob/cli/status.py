@@ -2,63 +2,118 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from confjob.cli import completing
 from confjob.cli.options import as_json, project_of
-from confjob.cli.output import echo_json, safe, style, warn
+from confjob.cli.output import echo, echo_json, note, safe, state, style, warn
+from confjob.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from confjob.project import Project
 
 __all__ = ["status"]
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.run_ids)
+@click.option("--wait", is_flag=True, help="Wait until it is over; exit 4 unless it succeeded.")
 @as_json
 @click.pass_context
-def status(ctx: click.Context, run: str, as_json: bool) -> None:
+def status(ctx: click.Context, run: str, wait: bool, as_json: bool) -> int:
     """Tell how RUN is doing, or how it ended. An id may be abbreviated.
 
     \b
-    Example:
+    Examples:
       confjob status k3f
+      confjob status k3f --wait && confjob outputs k3f --copy results
+
+    \b
+    Exit codes of --wait:
+      0    the run succeeded
+      4    it ended otherwise
+      130  Ctrl-C; the run goes on
+
+    See also: confjob logs RUN, confjob outputs RUN; confjob runs lists all.
     """
+    from confjob.model import State
     from confjob.pipeline.afterwards import status_of, unread
 
     project = project_of(ctx)
-    known = status_of(project, run)
+    try:
+        known = _ended(project, run) if wait else status_of(project, run)
+    except KeyboardInterrupt:
+        note("\nstopped waiting; the run goes on")
+        return ExitCode.INTERRUPTED
     if as_json:
         echo_json(known)
     else:
         _print(known)
     warn(unread(project, known["id"]))
+    return ExitCode.OK if not wait or known["state"] == State.SUCCEEDED else ExitCode.JOB_FAILED
+
+
+def _ended(project: Project, run: str) -> dict[str, Any]:
+    """Return a run's status once it is over."""
+    from confjob.cli.watching import Pace, is_over
+    from confjob.pipeline.afterwards import status_of
+    from confjob.progress import doing
+
+    pace = Pace()
+    known = status_of(project, run)
+    with doing("") as waiting:
+        while not is_over(known):
+            waiting.what = f"{known['id']} is {known['state']}"
+            began, before = time.monotonic(), known["state"]
+            known = status_of(project, known["id"])
+            cost = time.monotonic() - began
+            time.sleep(pace.after(changed=known["state"] != before, cost=cost) if not is_over(known) else 0)
+    return known
 
 
 def _print(known: dict[str, Any]) -> None:
-    from confjob.cli.times import duration, moment
+    reason = f"  {safe(known['reason'])}" if known["reason"] else ""
+    echo(f"{style(known['id'], bold=True)}  {safe(known['job'])}  {state(known['state'])}{reason}")
+    for label, value in _facts(known):
+        echo(f"  {style(f'{label:<10}', dim=True)}{safe(value)}")
+
+
+def _facts(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
     from confjob.words import changed_to
 
-    colour = {"SUCCEEDED": "green", "RUNNING": "cyan", "STARTING": "cyan"}.get(known["state"], "red")
-    reason = f"  {known['reason']}" if known["reason"] else ""
-    click.echo(f"{known['id']}  {known['job']}  {style(known['state'], fg=colour, bold=True)}{reason}")
     for label, value in (
         ("name", known["name"]),
         ("tags", ", ".join(known["tags"])),
         ("note", known["note"]),
     ):
         if value:
-            click.echo(f"  {label:<10}{value}")
-    click.echo(f"  {'submitted':<10}{moment(known['submitted'])}")
-    if known["started"] is not None:
-        ended = known["ended"]
-        lasted = f", lasted {duration(ended - known['started'])}" if ended is not None else ""
-        click.echo(f"  {'started':<10}{moment(known['started'])}{lasted}")
+            yield label, value
+    yield from _times(known)
     if known["commit"]:
-        dirty = " with uncommitted changes" if known["dirty"] else ""
-        click.echo(f"  {'commit':<10}{known['commit'][:12]}{dirty}")
-    for change in known["changes"]:
+        yield "commit", known["commit"][:12] + (" with uncommitted changes" if known["dirty"] else "")
+    for number, change in enumerate(known["changes"]):
         told = f"{change['input']}:{change['path']} = {changed_to(change)}"
-        click.echo(f"  {'changed':<10}{safe(told)}")
-    click.echo(f"  {'folder':<10}{known['dir']}")
-    for label, place in known["links"].items():
-        click.echo(f"  {label:<10}{safe(place)}")
+        yield "" if number else "changed", told
+    yield "folder", known["dir"]
+    yield from known["links"].items()
+
+
+def _times(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    from confjob.cli.times import ago, duration, moment, ran
+
+    yield "submitted", f"{moment(known['submitted'])} ({ago(known['submitted'])})"
+    seconds = ran(known)
+    if known["started"] is not None:
+        lasted = (
+            ""
+            if seconds is None
+            else f", {'lasted' if known['ended'] else 'going on for'} {duration(seconds)}"
+        )
+        yield "started", f"{moment(known['started'])}{lasted}"
+    if known["attempts"] > 1:
+        yield "attempts", str(known["attempts"])

@@ -7,7 +7,7 @@ import pytest
 from confjob.cli import output
 from confjob.errors import ConfjobError, InvalidOverrides
 from confjob.keypath import KeyPath
-from confjob.model import Problem, Span
+from confjob.model import Problem, Span, State
 
 WHERE = Span(file=PurePosixPath("c.yaml"), line=3, column=5, start=0, end=0)
 PROBLEM = Problem(
@@ -18,6 +18,12 @@ PROBLEM = Problem(
     hint="try 1",
     where=WHERE,
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_wishes_about_colours(monkeypatch):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_json_is_strict_and_keeps_unicode(capsys):
@@ -88,23 +94,69 @@ def test_a_path_can_not_colour_the_terminal(capsys):
     assert "\x1b" not in capsys.readouterr().err
 
 
+def test_a_column_in_which_nothing_stands_is_left_out(capsys):
+    output.table(["A", "B", "C"], [["1", "", "x"], ["2", "", ""]])
+    assert capsys.readouterr().out == "A  C\n1  x\n2\n"
+
+
 def test_an_elastic_column_is_cut_to_the_terminal_but_not_in_a_pipe(capsys, monkeypatch):
     row = ["name", "v" * 200]
-    output.table(["N", "V"], [row], elastic=1)
+    output.table(["N", "V"], [row], elastic=["V"])
     assert "v" * 200 in capsys.readouterr().out
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("NO_COLOR", "1")
-    output.table(["N", "V"], [row], elastic=1)
+    output.table(["N", "V"], [row], elastic=["V"])
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 40
     assert lines[-1].endswith("…")
 
 
-def test_no_color_is_obeyed(monkeypatch):
-    assert "\x1b" in output.style("x", fg="red")
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert output.style("x", fg="red") == "x"
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({}, None),
+        ({"NO_COLOR": ""}, None),  # the convention: present and not empty
+        ({"NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_the_environment_says_whether_there_are_colours(monkeypatch, variables, coloured):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert output.colours() is coloured
+    assert (output.style("x", fg="red") == "x") is (coloured is False)
+
+
+def test_colours_are_kept_in_a_pipe_only_when_they_are_forced(capsys, monkeypatch):
+    output.echo(output.state("FAILED"))
+    assert capsys.readouterr().out == "FAILED\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    output.echo(output.state("FAILED"))
+    assert capsys.readouterr().out == "\x1b[31m\x1b[1mFAILED\x1b[0m\n"
+
+
+def test_every_state_has_a_colour():
+    for state in State:
+        assert "\x1b[3" in output.state(state.value), state
+
+
+def test_what_has_no_style_is_left_as_it_is():
+    assert output.style("x", fg=None, bold=False) == "x"
+
+
+def test_a_line_that_turns_the_direction_of_writing_says_so():
+    """Else `safe` could read `efas`, and a name be another than it seems."""
+    assert output.line_of("a\u202eb\u2066c\u2028d") == r"a\u202eb\u2066c\u2028d"
+
+
+def test_the_lines_of_a_diff_have_their_colours_and_its_heading_none_of_them():
+    text = "--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n z\n"
+    colours = [line[: line.index("m") + 1] if "\x1b" in line else "" for line in output.patch(text)]
+    assert colours == ["\x1b[1m", "\x1b[1m", "\x1b[36m", "\x1b[31m", "\x1b[32m", ""]
 
 
 def test_a_message_that_quotes_a_hostile_key_can_do_nothing_to_a_terminal(capsys):
