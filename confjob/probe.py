@@ -24,6 +24,7 @@ from attrs import frozen
 
 from confjob.errors import InputError
 from confjob.model import Ask
+from confjob.progress import doing
 from confjob.tree import Json
 
 __all__ = ["PROBES", "Interpreter", "asker", "find_interpreter"]
@@ -81,13 +82,14 @@ def find_interpreter(root: Path, declared: str | None, environ: Mapping[str, str
     raise InputError("no Python was found for the job", hint='say python = "path/to/python" in launch.toml')
 
 
-def asker(
+def asker(  # noqa: PLR0913 - each is one word to whoever asks
     interpreter: Interpreter | Path,
     root: Path,
     cache: Path,
     *,
     time_limit: float = _TIME_LIMIT,
     environ: Mapping[str, str] | None = None,
+    kept_only: bool = False,
 ) -> Ask:
     """Return the function that asks a probe script in the job's interpreter.
 
@@ -101,6 +103,7 @@ def asker(
         cache: The folder for kept answers.
         time_limit: Seconds until the script is ended by force.
         environ: The environment to run in; default: this process's.
+        kept_only: Start nothing; what was never asked has no answer.
 
     Returns:
         A function of script and request. It raises `InputError` when there is no answer,
@@ -115,6 +118,7 @@ def asker(
         variables=variables,
         identity=(_VERSION, str(root), variables.get("PYTHONPATH", ""), *_fingerprint(where)),
         time_limit=time_limit,
+        kept_only=kept_only,
     )
 
 
@@ -128,13 +132,17 @@ class _Asker:
     variables: Mapping[str, str]
     identity: tuple[Json, ...]
     time_limit: float
+    kept_only: bool = False
 
     def __call__(self, script: Path, request: Json) -> Json:
         kept = self.cache / f"{self._key(script, request)}.json"
         entry = _load(kept)
         if entry is not None and _still(entry.get("files"), self.root):
             return entry["answer"]
-        reply = self._run(script, request)
+        if self.kept_only:
+            raise InputError(f"{script.name} was never asked this")
+        with doing(f"asking the job's Python{_for_whom(script)}"):
+            reply = self._run(script, request)
         files = {name: _digest(self.root / name) for name in reply.get("files", ())}
         _store(kept, {"answer": reply["answer"], "files": files})
         return reply["answer"]
@@ -249,6 +257,12 @@ def _fingerprint(interpreter: Interpreter) -> Iterator[Json]:
         except OSError:
             continue
         yield [str(path), found.st_mtime_ns, found.st_size]
+
+
+def _for_whom(script: Path) -> str:
+    """Return the package that asks, where it is a plugin: its framework may take seconds to start."""
+    package = script.parent.parent if script.parent.name == "probes" else script.parent
+    return "" if package == PROBES.parent else f" for {package.name}"
 
 
 def _load(kept: Path) -> dict[str, Any] | None:

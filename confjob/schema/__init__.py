@@ -9,6 +9,7 @@ No function here changes a schema it is given; parts are shared, not copied.
 from __future__ import annotations
 
 from confjob.schema.combination import conjoin, unite
+from confjob.schema.constants import constants
 from confjob.schema.embedding import DIALECT, embed
 from confjob.schema.evidence import Confidence, Evidence, evidence
 from confjob.schema.inference import Sample, infer, infer_from, is_fractional_name, is_interpolation
@@ -30,6 +31,7 @@ __all__ = [
     "Schema",
     "at",
     "conjoin",
+    "constants",
     "constraints",
     "embed",
     "evidence",
