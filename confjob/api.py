@@ -15,8 +15,10 @@ from confjob.errors import RunError
 from confjob.model import State
 from confjob.pipeline import Request, make_plan
 from confjob.pipeline.afterwards import cancel_runs, log_of, status_of
+from confjob.pipeline.launching import Label
 from confjob.pipeline.launching import launch as launch_plan
 from confjob.pipeline.preview import Preview, preview
+from confjob.pipeline.rerunning import plan_again
 from confjob.pipeline.results import Output, copy_outputs, outputs_of
 from confjob.project import Project
 
@@ -48,7 +50,8 @@ class PlannedLaunch:
 
     def launch(self, *, name: str = "", tags: Sequence[str] = (), note: str = "") -> Run:
         """Do it; see `launch`."""
-        launched = launch_plan(self._project, self._plan, name=name, tags=tags, note=note)
+        label = Label(name=name, tags=tuple(tags), note=note)
+        launched = launch_plan(self._project, self._plan, label)
         launched.start()
         return Run(id=launched.id, project=self._project)
 
@@ -73,6 +76,20 @@ class Run:
 
     id: str
     project: Project = field(repr=False)
+
+    @classmethod
+    def find(cls, run: str, *, project: str | PathLike[str] = ".") -> Run:
+        """Return the run whose id is `run`, or alone begins with it.
+
+        Args:
+            run: The id, or its beginning.
+            project: A folder in the project.
+
+        Raises:
+            RunError: When there is none, or more than one.
+        """
+        found = Project.find(Path(project))
+        return cls(id=found.store.find(run).id, project=found)
 
     @property
     def status(self) -> dict[str, Any]:
@@ -116,6 +133,42 @@ class Run:
         if copy_to is not None:
             copy_outputs(found, Path(copy_to))
         return found
+
+    def rerun(  # noqa: PLR0913 - what the command line takes
+        self,
+        changes: Changes | None = None,
+        *,
+        current: bool = False,
+        files: Mapping[str, str] | None = None,
+        target: str | None = None,
+        extra: Iterable[str] = (),
+        name: str = "",
+        tags: Sequence[str] = (),
+        note: str = "",
+    ) -> Run:
+        """Run it again, as it was or with changes.
+
+        Args:
+            changes: What to change, on top of what it was launched with; see `plan`.
+            current: Take code, configs and manifest as they are now, not as this run had them.
+            files: Picks that replace its own; `target` and `extra` likewise.
+            target: Where to run; default: where this one did.
+            extra: Arguments for the job's command.
+            name: A name; default: its own.
+            tags: More tags.
+            note: A remark.
+
+        Raises:
+            InvalidOverrides: With every reason why the changes can't be made, such as a
+                secret that must be given again.
+            InputError: When what it was given is gone.
+        """
+        values = {key: _json(value) for key, value in (changes or {}).items()}
+        request = Request(job="", values=values, files=files or {}, target=target, extra=tuple(extra))
+        again = plan_again(self.project, self.id, request, current=current)
+        launched = again.launch(Label(name=name, tags=tuple(tags), note=note))
+        launched.start()
+        return Run(id=launched.id, project=self.project)
 
     def cancel(self) -> None:
         """End it; one that is over stays as it is."""

@@ -38,7 +38,8 @@ def decide(form: Form, overrides: Iterable[Override]) -> tuple[tuple[Change, ...
     for override in overrides:
         spot = locate(form, override)
         if isinstance(spot, Problem):
-            problems.append(_said(spot, override))
+            if not (_is_done(override) and spot.code == "unknown-path"):
+                problems.append(_said(spot, override))
             continue
         decided = _decide(form, override, spot)
         if isinstance(decided, Change):
@@ -62,6 +63,8 @@ def changed_tree(document: Document, changes: Iterable[Change]) -> Json:
 
 def _decide(form: Form, override: Override, spot: Spot) -> Change | Sequence[Problem]:
     field = form.field(spot.input, spot.path)
+    if _is_done(override) and field.value is MISSING:
+        return []
     problem = _misfit(form, override, field)
     if problem is not None:
         return [problem]
@@ -81,12 +84,18 @@ def _decide(form: Form, override: Override, spot: Spot) -> Change | Sequence[Pro
         said=override.said,
         where=form.documents[spot.input].where(spot.path),
         secret=field.secret or form.is_secret(spot.input, spot.path, after),
+        any_type=override.any_type,
     )
+
+
+def _is_done(override: Override) -> bool:
+    """Whether a request wants no more than that something is absent."""
+    return override.earlier and override.operation == "delete"
 
 
 def _misfit(form: Form, override: Override, field: Field) -> Problem | None:
     """Return why the operation does not fit what is there."""
-    if override.operation == "add" and field.value is not MISSING:
+    if override.operation == "add" and field.value is not MISSING and not override.earlier:
         hint = f"set it without the plus: --set {field.path}=…"
         return _problem(field, "already-there", f"'{field.path}' is already there", hint)
     if override.operation == "delete" and field.value is MISSING:
@@ -194,7 +203,8 @@ def _hint(form: Form, field: Field, violation: Violation) -> str:
             return close
     present = "" if field.value is MISSING or field.secret else f" {value_text(field.value)}"
     if field.typed_by in _INFERRED:
-        source = f"the present value{present}" if field.typed_by == "value" else field.evidence.because
+        sources = {"value": f"the present value{present}", "plugin": "what a plugin says"}
+        source = sources.get(field.typed_by, field.evidence.because)
         wider = _wider(field, violation)
         return f"its type is inferred from {source}; --set-any accepts another{wider}"
     place = rule_place(form.spec(field.input), field.path.join(violation.path), violation.keyword)
@@ -300,7 +310,13 @@ def _inside(outer: Change, inner: Change) -> Change:
         after = after if get(after, rest) is MISSING else delete(after, rest)
     else:
         after = put(after, rest, inner.after)
-    return evolve(outer, after=after, said=inner.said, secret=outer.secret or inner.secret)
+    return evolve(
+        outer,
+        after=after,
+        said=inner.said,
+        secret=outer.secret or inner.secret,
+        any_type=outer.any_type or inner.any_type,
+    )
 
 
 def _idle(change: Change) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 
 from attrs import frozen
 
@@ -11,10 +12,31 @@ from confjob.errors import RunError
 from confjob.model import Problem
 from confjob.pipeline.afterwards import states_of
 from confjob.pipeline.results import Output, outputs_of
+from confjob.pipeline.selecting import Selection, select, size_of
+from confjob.progress import counted, doing
 from confjob.project import Project
+from confjob.workspace.collecting import Waste, discard, waste
+from confjob.workspace.shared import alone
 from confjob.workspace.sizes import human_size
 
-__all__ = ["Removal", "removal", "remove"]
+__all__ = ["Doomed", "Removal", "matching_removal", "named_removal", "remove", "sweep", "unneeded"]
+
+
+@frozen(kw_only=True)
+class Doomed:
+    """A run that is over, and what it has made.
+
+    Args:
+        id: The full id.
+        outputs: How many files it has made.
+        size: Their bytes.
+        folder_size: The bytes of its folder, outputs among them.
+    """
+
+    id: str
+    outputs: int
+    size: int
+    folder_size: int
 
 
 @frozen(kw_only=True)
@@ -22,17 +44,41 @@ class Removal:
     """What would be removed.
 
     Args:
-        runs: Full ids.
-        outputs: How many files the runs have made.
-        size: Their bytes.
+        doomed: The runs.
+        spared: Runs that were meant, too, and stay for the files that they have made.
+        waste: What no run would need any more.
     """
 
-    runs: tuple[str, ...]
-    outputs: int
-    size: int
+    doomed: tuple[Doomed, ...] = ()
+    spared: tuple[Doomed, ...] = ()
+    waste: Waste = Waste()
+
+    def __bool__(self) -> bool:
+        """Whether anything would be removed."""
+        return bool(self.doomed or self.waste)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The full ids of the runs."""
+        return tuple(run.id for run in self.doomed)
+
+    @property
+    def outputs(self) -> int:
+        """How many files the runs have made."""
+        return sum(run.outputs for run in self.doomed)
+
+    @property
+    def size(self) -> int:
+        """The bytes of these files."""
+        return sum(run.size for run in self.doomed)
+
+    @property
+    def freed(self) -> int:
+        """All bytes that are freed."""
+        return sum(run.folder_size for run in self.doomed) + self.waste.size
 
 
-def removal(project: Project, runs: Iterable[str], *, with_outputs: bool) -> Removal:
+def named_removal(project: Project, runs: Iterable[str], *, with_outputs: bool) -> Removal:
     """Return what removing runs would take; nothing is removed.
 
     Raises:
@@ -45,22 +91,51 @@ def removal(project: Project, runs: Iterable[str], *, with_outputs: bool) -> Rem
         for name, status in states.items()
         if not status.state.final
     ]
-    made = {name: outputs_of(project, name) for name in states if not problems}
+    doomed = [] if problems else [_doomed(project, name) for name in states]
     if not with_outputs:
-        problems += [*_precious(made)]
+        problems += [*_precious(doomed)]
     if problems:
         raise RunError("nothing was removed", problems=problems)
-    files = [each for found in made.values() for each in found]
-    return Removal(runs=tuple(states), outputs=len(files), size=sum(each.size for each in files))
+    return Removal(doomed=tuple(doomed), waste=unneeded(project, without=list(states)))
 
 
-def remove(project: Project, what: Removal) -> None:
-    """Remove runs with all that they made; folders they are linked to are not entered.
+def matching_removal(project: Project, selection: Selection, *, with_outputs: bool) -> Removal:
+    """Return what removing the runs that are over, among those meant, would take.
+
+    Those that have made files are spared unless `with_outputs` says that these may go.
+    """
+    names = [folder.id for folder, _ in select(project, selection)]
+    over = [name for name, status in states_of(project, names).items() if status.state.final]
+    every = [_doomed(project, name) for name in over]
+    doomed = tuple(run for run in every if with_outputs or not run.outputs)
+    spared = tuple(run for run in every if run not in doomed)
+    return Removal(doomed=doomed, spared=spared, waste=unneeded(project, without=[run.id for run in doomed]))
+
+
+def unneeded(project: Project, *, without: Sequence[str] = ()) -> Waste:
+    """Return what no run needs, once the runs `without` are gone.
+
+    If the record of a run can't be read, it may need any of the snapshots, and all stay.
+    """
+    needed = set()
+    for folder in project.store.every():
+        record = folder.read_json("run.json")
+        if record is None:
+            return Waste()
+        if folder.id not in without:
+            needed.add(str(record["snapshot"]))
+    return waste(project.state, needed)
+
+
+def remove(project: Project, what: Removal) -> Waste:
+    """Remove runs with all that they made, and then what no run needs any more.
+
+    Folders that they are linked to are not entered. Returns what was removed with them.
 
     Raises:
         RunError: When the disk refuses.
     """
-    for name in what.runs:
+    for name in counted("removing", what.runs, len(what.runs), unit="runs"):
         folder = project.store.find(name).path
         # Out of the list at once: a half-removed run must not look like one.
         gone = folder.with_name(f".gone-{name}")
@@ -69,13 +144,43 @@ def remove(project: Project, what: Removal) -> None:
             shutil.rmtree(gone)
         except OSError as error:
             raise RunError(f"{name} can't be removed: {error}") from None
+    return sweep(project)
 
 
-def _precious(made: Mapping[str, Sequence[Output]]) -> Iterator[Problem]:
-    for name, files in made.items():
-        if files:
-            count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
-            size = human_size(sum(each.size for each in files))
-            message = f"{name} has made {count} ({size})"
-            hint = f"confjob outputs {name} --copy DIR fetches them; --outputs removes them as well"
+def sweep(project: Project) -> Waste:
+    """Remove what no run needs; waits until no launch is under way.
+
+    Raises:
+        RunError: When the disk refuses, or has no locks.
+    """
+    if not project.store.folder.is_dir():
+        return Waste()
+    with ExitStack() as stack:
+        with doing("waiting until no launch is under way"):
+            stack.enter_context(alone(project.state))
+        # Decided anew: what a question was asked about may be needed by now.
+        found = unneeded(project)
+        try:
+            discard(found)
+        except OSError as error:
+            raise RunError(f"not all could be removed: {error}") from None
+    return found
+
+
+def _doomed(project: Project, name: str) -> Doomed:
+    made: Sequence[Output] = outputs_of(project, name)
+    return Doomed(
+        id=name,
+        outputs=len(made),
+        size=sum(each.size for each in made),
+        folder_size=size_of(project.store.find(name).path),
+    )
+
+
+def _precious(runs: Iterable[Doomed]) -> Iterator[Problem]:
+    for run in runs:
+        if run.outputs:
+            count = f"{run.outputs} file{'s' if run.outputs > 1 else ''}"
+            message = f"{run.id} has made {count} ({human_size(run.size)})"
+            hint = f"confjob outputs {run.id} --copy DIR fetches them; --outputs removes them as well"
             yield Problem(code="has-outputs", message=message, hint=hint)

@@ -10,8 +10,8 @@ from attrs import field, frozen
 from confjob.errors import ConfjobError
 from confjob.form import Override
 from confjob.keypath import PathSyntaxError
-from confjob.model import Document, JobSpec, Node, Problem, Source
-from confjob.override import from_document, parse_set, words_from
+from confjob.model import Document, JobSpec, Node, Priority, Problem, Source
+from confjob.override import from_document, on_top, parse_set, words_from
 from confjob.project import Project
 from confjob.tree import Json, walk
 
@@ -29,9 +29,13 @@ class Request:
         inputs: Files of overrides, absolute; `sets` win over them.
         values: Overrides as a tree, laid out as in a file of them (Python).
         overrides: Requests that are data already (the web form); they win.
+        earlier: What an earlier run was asked for; all else goes on top of it.
+        command: The command in place of the job's own, as an earlier run had it.
         files: Name of a file input to the file picked for it.
         target: Where to run, or None for the default.
         extra: Arguments for the job's command.
+        priority: Before whom it starts, where runs have to wait; None for the usual, or as the
+            earlier run had it.
     """
 
     job: str
@@ -40,9 +44,12 @@ class Request:
     inputs: tuple[Path, ...] = ()
     values: Mapping[str, Json] = field(factory=dict)
     overrides: tuple[Override, ...] = ()
+    earlier: tuple[Override, ...] = ()
+    command: tuple[str, ...] = ()
     files: Mapping[str, str] = field(factory=dict)
     target: str | None = None
     extra: tuple[str, ...] = ()
+    priority: Priority | None = None
 
 
 @frozen(kw_only=True)
@@ -66,7 +73,7 @@ def requested(project: Project, job: JobSpec, request: Request) -> Asked:
     """Return what a request asks for; what of it can't be read is among the problems."""
     overrides: list[Override] = []
     problems: list[Problem] = []
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] = request.command
     extra: tuple[str, ...] = ()
     for path in request.inputs:
         try:
@@ -87,9 +94,10 @@ def requested(project: Project, job: JobSpec, request: Request) -> Asked:
                 overrides.append(parse_set(text, option, any_type=any_type))
             except PathSyntaxError as error:
                 problems.append(Problem(code="syntax", message=f"{option} {error}"))
+    asked, withheld = on_top(job, request.earlier, [*overrides, *request.overrides])
     return Asked(
-        overrides=[*overrides, *request.overrides],
-        problems=problems,
+        overrides=asked,
+        problems=[*problems, *withheld],
         command=command,
         extra=(*extra, *request.extra),
     )

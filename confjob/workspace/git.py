@@ -27,10 +27,14 @@ _COPIED = re.compile(
     re.DOTALL,
 )
 _AUTHORITY = re.compile(r"([^/?#]*)([^?#]*).*", re.DOTALL)
+#: Each file of the index as `TAG MODE OBJECT STAGE<tab>PATH`.
+_STAGED = ("ls-files", "-z", "-t", "--stage", "--full-name", "--", ":/")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def private_git_dir(root: Path, run_dir: Path, *, commit: str | None = None) -> Path | None:
+def private_git_dir(
+    root: Path, run_dir: Path, *, commit: str | None = None, as_committed: bool = False
+) -> Path | None:
     """Make `git/` in `run_dir` for a workspace of the project at `root`.
 
     The project's repository is only read. Where the project is a folder of a larger repository,
@@ -40,6 +44,7 @@ def private_git_dir(root: Path, run_dir: Path, *, commit: str | None = None) -> 
         root: The project root.
         run_dir: The run's folder; it may still have a temporary name.
         commit: The commit that the snapshot was taken at; the checked-out one by default.
+        as_committed: Mirror the commit instead of the index, which has gone on since.
 
     Returns:
         The git directory; None where the project is in no git, or has no commit yet.
@@ -49,7 +54,8 @@ def private_git_dir(root: Path, run_dir: Path, *, commit: str | None = None) -> 
     if head is None or objects is None or not _COMMIT.fullmatch(head):
         return None
     place = run_dir.resolve() / "git"
-    if _begun(root, place, head, root / objects) and _indexed(root, place):
+    listed = ("ls-tree", "-r", "-z", "--full-tree", head) if as_committed else _STAGED
+    if _begun(root, place, head, root / objects) and _indexed(root, place, listed):
         return place
     shutil.rmtree(place, ignore_errors=True)
     return None
@@ -130,18 +136,26 @@ def _c_quoted(path: str) -> str:
     return _quoted(path) if re.search(r'[\n"\\]', path) else path
 
 
-def _indexed(root: Path, place: Path) -> bool:
+def _indexed(root: Path, place: Path, listing: Iterable[str]) -> bool:
     """Mirror the project's index, so that staged new files count as changes and untracked ones don't."""
     prefix = _line(root, "rev-parse", "--show-prefix") or ""
-    listed = ask_git(root, "ls-files", "-z", "-t", "--stage", "--full-name", "--", ":/")
+    listed = ask_git(root, *listing)
     if listed is None:
         return False
-    records = listed.split(b"\0")[:-1]
+    records = [_as_staged(record) for record in listed.split(b"\0")[:-1]]
     entries = b"".join(record[2:] + b"\0" for record in records)
     if _private(place, "update-index", "-z", "--index-info", data=entries) is None:
         return False
     absent = b"".join(name + b"\0" for name in _absent(records, os.fsencode(prefix)))
     return _private(place, "update-index", "-z", "--skip-worktree", "--stdin", data=absent) is not None
+
+
+def _as_staged(record: bytes) -> bytes:
+    """Return `MODE TYPE OBJECT` of a tree as `H MODE OBJECT STAGE`, which the index has."""
+    details, _, name = record.partition(b"\t")
+    words = details.split(b" ")
+    tree = len(words[0]) == 6  # `100644`, where the index has `H`
+    return b"H %b %b 0\t%b" % (words[0], words[2], name) if tree else record
 
 
 def _absent(records: Iterable[bytes], prefix: bytes) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ from attrs import define, field, frozen
 
 from confjob.errors import InputError
 
-__all__ = ["ChangedMeanwhileError", "ObjectStore", "StoredFile"]
+__all__ = ["ChangedMeanwhileError", "ObjectStore", "StoredFile", "sha_of"]
 
 _CHUNK = 1 << 20
 _ATTEMPTS = 5
@@ -143,7 +143,7 @@ class ObjectStore:
         measured = [status.st_size, status.st_mtime_ns]
         if stat.S_IMODE(status.st_mode) != stored.mode or (record is not None and record != measured):
             return False
-        if record is None and _sha_of(path) != stored.sha:
+        if record is None and sha_of(path) != stored.sha:
             return False
         self._kept_objects[stored.key] = measured
         return True
@@ -204,7 +204,8 @@ def _copied(source: str, fresh: Path) -> tuple[os.stat_result, str]:
     return before, digest.hexdigest()
 
 
-def _sha_of(path: Path) -> str:
+def sha_of(path: Path) -> str:
+    """Return the hash of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -15,19 +15,21 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from attrs import frozen
 
 from confjob.errors import InputError
+from confjob.progress import Activity, doing
 from confjob.workspace.listing import list_project
-from confjob.workspace.objects import ChangedMeanwhileError, ObjectStore, StoredFile
+from confjob.workspace.objects import ChangedMeanwhileError, ObjectStore, StoredFile, sha_of
+from confjob.workspace.shared import snapshots_in
 from confjob.workspace.sizes import require_size
 from confjob.workspace.symlinks import portable_target
 
-__all__ = ["LARGE", "Snapshot", "capture"]
+__all__ = ["LARGE", "Snapshot", "capture", "recall"]
 
 #: Bytes. A larger file may be hardlinked into workspaces, so its stored form is checked each time.
 LARGE = 1 << 20
@@ -50,6 +52,7 @@ class Snapshot:
         commit: The commit that was checked out, where the project is in git.
         dirty: Whether the project differed from the commit.
         prefix: The project root relative to the repository's top.
+        recalled: Whether it is an earlier run's, and not the project as it is now.
     """
 
     digest: str
@@ -60,6 +63,7 @@ class Snapshot:
     commit: str | None = None
     dirty: bool = False
     prefix: PurePosixPath = PurePosixPath()
+    recalled: bool = False
 
     @property
     def tree(self) -> Path:
@@ -108,11 +112,48 @@ def capture(root: Path, state: Path, *, limit: int, links: Sequence[str] = ()) -
     raise InputError("the project keeps changing while it is captured", hint="launch again once it is quiet")
 
 
+def recall(tree: Path, digest: str, *, commit: str | None, dirty: bool, prefix: PurePosixPath) -> Snapshot:
+    """Return the snapshot of an earlier run, read whole to be sure that it is what the run was given.
+
+    Raises:
+        InputError: When it is gone, or somebody wrote to it.
+    """
+    if not tree.is_dir():
+        raise InputError("the snapshot of the run is gone", hint="--current runs what is in the checkout now")
+    entries = list(_held(tree))
+    if _digest(entries) != digest:
+        raise InputError(
+            f"{tree} is no longer what the run was given: somebody wrote to it",
+            hint="--current runs what is in the checkout now",
+        )
+    return Snapshot(
+        digest=digest,
+        path=tree.parent,
+        files=len(entries),
+        size=sum(entry.size for entry in entries),
+        commit=commit,
+        dirty=dirty,
+        prefix=prefix,
+        recalled=True,
+    )
+
+
+def _held(tree: Path) -> Iterator[_Entry]:
+    """Yield what stands in a snapshot."""
+    for folder, folders, files in os.walk(tree):
+        for name in [*files, *(inner for inner in folders if Path(folder, inner).is_symlink())]:
+            path = Path(folder, name)
+            status = path.lstat()
+            shown = str(path.relative_to(tree))
+            if stat.S_ISLNK(status.st_mode):
+                yield _Entry(shown, 0, target=str(path.readlink()))
+            else:
+                stored = StoredFile(sha_of(path), stat.S_IMODE(status.st_mode))
+                yield _Entry(shown, status.st_size, stored)
+
+
 def _prepared(state: Path) -> Path:
-    snapshots = state.resolve() / "snapshots"
-    snapshots.mkdir(parents=True, exist_ok=True)
-    if not (state / ".gitignore").exists():
-        (state / ".gitignore").write_text("*\n", encoding="ascii")
+    snapshots = snapshots_in(state)
     for left in snapshots.glob("tmp-*"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > _ABANDONED:
@@ -134,7 +175,8 @@ def _captured(
     sizes = {name: status.st_size for name, status in found.items() if stat.S_ISREG(status.st_mode)}
     size = require_size(sizes, limit)
     store = ObjectStore.open(snapshots, scratch)
-    entries = _read(root, found, store)
+    with doing("capturing the project", size, unit="bytes") as reading:
+        entries = _read(root, found, store, reading)
     digest = _digest(entries)
     _settle(snapshots / digest, root, entries, store)
     store.save()
@@ -171,12 +213,15 @@ def _is_real(root: str, folder: str, known: dict[str, bool]) -> bool:
     return known[folder]
 
 
-def _read(root: Path, found: Mapping[str, os.stat_result], store: ObjectStore) -> list[_Entry]:
+def _read(
+    root: Path, found: Mapping[str, os.stat_result], store: ObjectStore, reading: Activity
+) -> list[_Entry]:
     captured = frozenset(found) | _folders(found)
     entries, unreadable = [], []
     for name, status in found.items():
         try:
             entries.append(_entry(root, name, status, store, captured))
+            reading.advance(entries[-1].size)
         except PermissionError:
             unreadable.append(name)
         except OSError as error:

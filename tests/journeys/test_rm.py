@@ -77,6 +77,6 @@ def test_without_yes_somebody_is_asked(there):
         )
         os.close(leader)
         os.close(follower)
-        assert "Remove 1 run?" in done.stderr
+        assert f"Remove 1 run ({run})?" in done.stderr
         assert ids(there) == left
     assert "no run" in there.confjob("rm", run, "--yes", code=1).stderr

@@ -265,3 +265,32 @@ def test_credentials_are_stripped_from_urls(url, expected):
 def test_no_password_survives_in_any_place_git_would_read_one(user, path):
     user = user.translate({ord(sign): None for sign in "/?#"})
     assert "SECRET" not in without_credentials(f"https://{user}:SECRET@host/{path}")
+
+
+def test_an_earlier_commit_is_mirrored_as_it_was_committed(repository):
+    """Whoever runs it again has the commit of then, although the index has gone on."""
+    commit = git(repository, "rev-parse", "HEAD").strip()
+    before = git(repository, "ls-files")
+    write(repository, {"later.py": "later\n"})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "later")
+    (repository / "out").mkdir()
+    place = private_git_dir(repository, repository / "out", commit=commit, as_committed=True)
+    assert git(repository, f"--git-dir={place}", "ls-files") == before
+    assert git(repository, f"--git-dir={place}", "diff", "--cached", "--name-only", "HEAD") == ""
+
+
+def test_a_part_of_a_repository_does_not_miss_the_rest_of_an_earlier_commit(repository):
+    write(repository, {"sub/b.py": "2\n"})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "second")
+    commit = git(repository, "rev-parse", "HEAD").strip()
+    (repository / "out").mkdir()
+    place = private_git_dir(repository / "sub", repository / "out", commit=commit, as_committed=True)
+    skipped = [
+        line[2:]
+        for line in git(repository, f"--git-dir={place}", "ls-files", "-t").splitlines()
+        if line[0] == "S"
+    ]
+    assert "a.py" in skipped
+    assert "sub/b.py" not in skipped

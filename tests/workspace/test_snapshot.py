@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from confjob.errors import InputError
 from confjob.workspace import snapshot as module
-from confjob.workspace.snapshot import Snapshot, capture
+from confjob.workspace.snapshot import Snapshot, capture, recall
 
 LARGE = 1 << 21
 
@@ -522,3 +523,59 @@ def test_has_speaks_of_files_folders_and_links(root):
 
 def test_an_empty_project_has_an_empty_snapshot(root):
     assert names(take(root)) == set()
+
+
+def again(snapshot: Snapshot) -> Snapshot:
+    return recall(
+        snapshot.tree, snapshot.digest, commit=snapshot.commit, dirty=snapshot.dirty, prefix=snapshot.prefix
+    )
+
+
+def test_an_earlier_snapshot_is_recalled_as_it_was(root):
+    write(root, {"a.py": "1\n", "sub/b.py": "2\n", "large.bin": "x" * LARGE})
+    (root / "run.sh").write_text("true\n")
+    (root / "run.sh").chmod(0o755)
+    (root / "link").symlink_to("sub")
+    (root / "dangling").symlink_to("nowhere")
+    snapshot = take(root)
+    write(root, {"a.py": "changed\n"})
+    recalled = again(snapshot)
+    assert (recalled.digest, recalled.files, recalled.size) == (
+        snapshot.digest,
+        snapshot.files,
+        snapshot.size,
+    )
+    assert recalled.recalled
+    assert not snapshot.recalled
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda tree: (tree / "a.py").write_text("2\n"),
+        lambda tree: (tree / "a.py").chmod(0o755),
+        lambda tree: (tree / "a.py").unlink(),
+        lambda tree: (tree / "new.py").write_text(""),
+        lambda tree: ((tree / "link").unlink(), (tree / "link").symlink_to("b.py")),
+    ],
+    ids=["written", "mode", "removed", "added", "link"],
+)
+def test_one_that_somebody_altered_is_refused(root, harm):
+    write(root, {"a.py": "1\n", "b.py": "2\n"})
+    (root / "link").symlink_to("a.py")
+    snapshot = take(root)
+    (snapshot.tree / "a.py").chmod(0o644)
+    (snapshot.tree / "a.py").chmod(0o444)
+    assert again(snapshot).digest == snapshot.digest
+    (snapshot.tree / "a.py").chmod(0o644)
+    harm(snapshot.tree)
+    with pytest.raises(InputError, match="no longer what the run was given"):
+        again(snapshot)
+
+
+def test_one_that_is_gone_is_refused(root):
+    write(root, {"a.py": "1\n"})
+    snapshot = take(root)
+    shutil.rmtree(snapshot.path)
+    with pytest.raises(InputError, match="is gone"):
+        again(snapshot)
