@@ -23,6 +23,7 @@ from confjob.model import (
     InputSpec,
     JobSpec,
     Node,
+    Priority,
     Problem,
     Resources,
     RunFile,
@@ -32,7 +33,7 @@ from confjob.model import (
 from confjob.schema import Evidence, Schema
 from confjob.tree import MISSING, Json, MissingType, leaves, walk
 
-__all__ = ["Field", "Form", "Override", "Plan", "Typed", "TypedBy", "Typing", "Word"]
+__all__ = ["Field", "Form", "Override", "Plan", "Typed", "TypedBy", "Typing", "Word", "is_secret_name"]
 
 #: Who decided a field's type, the strongest first.
 TypedBy = Literal["author", "framework", "plugin", "siblings", "value"]
@@ -227,7 +228,7 @@ class Form:
     def calls_secret(self, input: str, path: KeyPath) -> bool:  # noqa: A002
         """Whether the value at `path`, listed or not, is declared secret or stands in one that is."""
         named = any(path.startswith(secret) for secret in self._declared_secrets(input))
-        variable = input == "env" and bool(path) and _SECRET_NAME.search(str(path[0])) is not None
+        variable = input == "env" and bool(path) and is_secret_name(str(path[0]))
         return named or variable or self.typing[input].calls_secret(path)
 
     def secrets(self, input: str, tree: Json) -> frozenset[KeyPath]:  # noqa: A002
@@ -252,8 +253,18 @@ class Form:
         return shown and self.spec(input).filter.selects(path)
 
     def listed(self) -> Iterator[Field]:
-        """Yield the fields of the run config and the files: what `show` prints."""
-        return (item for item in self.fields if item.input not in ("resources", "env"))
+        """Yield what `show` prints: the fields of the run config and the files, and what settings add."""
+        return (item for item in self.fields if item.input not in ("resources", "env") or _is_added(item))
+
+
+def is_secret_name(variable: str) -> bool:
+    """Whether an environment variable is secret by its name, without anyone having to say so."""
+    return _SECRET_NAME.search(variable) is not None
+
+
+def _is_added(item: Field) -> bool:
+    """Whether a value comes from someone's settings, where nobody who reads the project sees it."""
+    return item.where is not None and not item.where.in_project
 
 
 @frozen(kw_only=True)
@@ -267,6 +278,8 @@ class Override:
         text: The value as typed (`--set`), to be read by the field's type.
         value: The value as data (`--inputs`, Python, the web form); used when `text` is None.
         any_type: Accept a type that only inference refuses (`--set-any`).
+        earlier: It repeats a change of an earlier run. What is so by now is no reason to
+            refuse it; a value of `MISSING` that is not deleted is a secret, never recorded.
         said: Where it was said: `--set`, `runs.json:3`, `form`.
     """
 
@@ -277,6 +290,26 @@ class Override:
     text: str | None = None
     value: Json | MissingType = MISSING
     any_type: bool = False
+    earlier: bool = False
+
+
+@frozen(kw_only=True)
+class Invocation:
+    """How a launch was asked for, besides its changes: what running it again needs.
+
+    Args:
+        job: The job as it was named.
+        cwd: Where the user stood, relative to the project's root.
+        files: Name of a file input to the file picked for it.
+        command: The command in place of the job's own; empty for that one.
+        extra: Arguments for the job's command.
+    """
+
+    job: str
+    cwd: str = "."
+    files: Mapping[str, str] = Factory(dict)
+    command: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -293,6 +326,8 @@ class Plan:
     command: tuple[Word, ...]
     resources: Resources
     env: Mapping[str, str]
+    invocation: Invocation
+    priority: Priority = "medium"
     warnings: tuple[Problem, ...] = ()
 
     @property

@@ -36,6 +36,7 @@ case ${CONFJOB_ATTEMPT-} in
   '' | *[!0-9]*) confjob_attempt=1 ;;
   *) confjob_attempt=$CONFJOB_ATTEMPT ;;
 esac
+confjob_resume=${CONFJOB_RESUME-}
 confjob_records=$confjob_run/attempts/$confjob_attempt
 confjob_signal=null
 trap 'confjob_signal=\"TERM\"' TERM
@@ -110,7 +111,17 @@ confjob_logged() {
   fi
 }
 
-confjob_write start.json "$(printf '{"process": "%s", "at": %s}' "$(confjob_process)" "$(confjob_now)")" || exit 125
+# Whoever starts an attempt first runs it; a second start of the same one does nothing.
+if ! mkdir -p "$confjob_records" || ! mkdir "$confjob_records/claim" 2>/dev/null; then
+  [ -d "$confjob_records/claim" ] || exit 125
+  echo "confjob: attempt $confjob_attempt of this run was started before; CONFJOB_ATTEMPT names another" >&2
+  exit 124
+fi
+
+confjob_write start.json "$(printf '{"process": "%s", "at": %s}' "$(confjob_process)" "$(confjob_now)")" || {
+  rmdir "$confjob_records/claim"
+  exit 125
+}
 
 confjob_stage=prepare
 confjob_code=143
@@ -128,9 +139,13 @@ if ! confjob_cancelled; then
 fi
 if confjob_end; then
   confjob_tidy
-else # on a full disk, tidying makes room
+else # on a full disk, tidying makes room; else somebody will
   confjob_tidy
-  confjob_end
+  confjob_wait=0
+  until confjob_end || [ "$confjob_wait" -ge 86400 ]; do
+    sleep 1
+    confjob_wait=$((confjob_wait + 1))
+  done
 fi
 exit "$confjob_code"
 """
@@ -159,7 +174,7 @@ def script(  # noqa: PLR0913 - keyword-only: all that differs between two runs
         tidy: A command that runs after the end record, for what may then be removed.
         raise_stack: Make room for an environment of more than about a megabyte.
         variables: Set for the command on top of `env` and of the script's own
-            `CONFJOB_RUN_DIR`, `CONFJOB_RUN_ID` and `CONFJOB_ATTEMPT`.
+            `CONFJOB_RUN_DIR`, `CONFJOB_RUN_ID`, `CONFJOB_ATTEMPT` and `CONFJOB_RESUME`.
 
     Raises:
         ValueError: On an empty command, a value with a NUL, or a variable no shell can hold.
@@ -196,8 +211,9 @@ def _job(
         f". {quote(str(folder / 'env'))} || exit",
         "unset CONFJOB_FOREGROUND",
         *(f"{name}={quote(value)}" for name, value in variables.items()),
-        "CONFJOB_ATTEMPT=$confjob_attempt",
-        f"export CONFJOB_ATTEMPT {' '.join(variables)}",
+        "CONFJOB_ATTEMPT=$confjob_attempt CONFJOB_RESUME=$confjob_resume",
+        f"export CONFJOB_ATTEMPT CONFJOB_RESUME {' '.join(variables)}",
+        '[ -n "$confjob_resume" ] || unset CONFJOB_RESUME',
         f"cd {quote(str(folder / 'workspace' / cwd))} || exit",
         f"exec {command_line(argv)}",
         ")\n",

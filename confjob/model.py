@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum, IntEnum
 from functools import reduce
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from attrs import evolve, field, frozen
 
 from confjob.errors import InputError
 from confjob.keypath import KeyPath, PathFilter, is_index
+from confjob.process import ProcessId
 from confjob.schema import Schema
 from confjob.textfile import TextFile, contained, decode
-from confjob.tree import Json, MissingType, merge, walk
+from confjob.tree import MISSING, Json, MissingType, merge, walk
 
 __all__ = [
     "Ask",
@@ -33,20 +35,26 @@ __all__ = [
     "Delivery",
     "Document",
     "Engine",
+    "Flag",
     "Format",
     "FunctionRef",
+    "Held",
+    "Holding",
     "InputSpec",
     "JobSpec",
     "Node",
     "Origin",
+    "Priority",
     "Problem",
     "Resources",
+    "Retry",
     "RunFile",
     "Source",
     "Span",
     "State",
     "Status",
     "Submission",
+    "Takes",
     "Target",
 ]
 
@@ -67,6 +75,11 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+    @property
+    def in_project(self) -> bool:
+        """Whether it is in a file of the project, and not in someone's settings."""
+        return self.file.parts[:1] not in (("~",), ("/",))
 
 
 @frozen(kw_only=True)
@@ -237,6 +250,33 @@ class Origin(IntEnum):
     OVERRIDE = 4
 
 
+#: What follows a flag: one word; nothing (it is a switch); all items of a list, or (`tuple`)
+#: a fixed number of them, whatever they look like; an item, the flag again for each; nothing,
+#: the flag again as often as the number says; a word that is empty for false. An `argument`
+#: has no flag: its place tells.
+Takes = Literal["value", "switch", "words", "tuple", "repeat", "count", "truthy", "argument"]
+
+
+@frozen(kw_only=True)
+class Flag:
+    """How a value of the run config is said on the command line.
+
+    Args:
+        path: The value's.
+        word: The flag as it is spelled, dashes included; a switch that only says false has none.
+        off: The flag that says false, of a switch.
+        takes: What follows the flag.
+        default: What the job takes when nothing is said, so that it need not be; `MISSING`
+            when it is not known.
+    """
+
+    path: KeyPath
+    word: str = ""
+    off: str = ""
+    takes: Takes = "value"
+    default: Json | MissingType = MISSING
+
+
 @frozen(kw_only=True)
 class InputSpec:
     """One source of inputs: a config file, the run config, `resources` or `env`.
@@ -255,6 +295,7 @@ class InputSpec:
             file may be used where it lies.
         reader: The library that reads the run config in the job (the name of its
             `Calls`), or None for `load_config()`.
+        flags: How values of the run config are said on the command line.
         warnings: What is doubtful in the declaration.
     """
 
@@ -274,6 +315,7 @@ class InputSpec:
     secrets: tuple[KeyPath, ...] = ()
     by_command: bool = False
     reader: str | None = None
+    flags: tuple[Flag, ...] = ()
     where: Span | None = None
     warnings: tuple[Problem, ...] = ()
 
@@ -356,6 +398,26 @@ class FunctionRef:
     call: Literal["parameters", "config", "none"] = "parameters"
 
 
+#: How much a run matters to whoever launched it, the strongest first.
+Priority = Literal["critical", "high", "medium", "low"]
+
+
+@frozen(kw_only=True)
+class Retry:
+    """When a run that is over is run again.
+
+    Args:
+        attempts: How many there may be in all.
+        backoff: Seconds before the second one; twice as many before each further one.
+        on: After which ends: `failure` (any exit code but 0), `exit:N`, `timeout`, `preempted`
+            (somebody else ended it), `lost` (its process is gone without a word).
+    """
+
+    attempts: int = 1
+    backoff: float = 0.0
+    on: tuple[str, ...] = ("failure", "preempted", "lost")
+
+
 @frozen(kw_only=True)
 class JobSpec:
     """A declared job.
@@ -372,6 +434,7 @@ class JobSpec:
     target: str | None = None
     deliver: Literal["file", "flags"] = "file"
     flag_style: Literal["space", "equals", "bare"] = "space"
+    retry: Retry = Retry()
     links: tuple[str, ...] = ()
     #: The largest snapshot that is taken without a question, in bytes.
     snapshot_limit: int = 1 << 30
@@ -389,7 +452,10 @@ class JobSpec:
 
 @frozen(kw_only=True)
 class Change:
-    """One decided change; a value that is absent before or after is `MISSING`."""
+    """One decided change; a value that is absent before or after is `MISSING`.
+
+    `any_type` says that a type which only inference refuses was accepted.
+    """
 
     input: str
     path: KeyPath
@@ -399,15 +465,17 @@ class Change:
     said: str = ""
     where: Span | None = None
     secret: bool = False
+    any_type: bool = False
 
 
 @frozen(kw_only=True)
 class Target:
-    """Where a job goes: a backend by name, with the options of the manifest's table."""
+    """Where a job goes: a backend by name, with the options of its table, and where that stands."""
 
     name: str
     backend: str
     options: Mapping[str, Json] = field(factory=dict)
+    where: Span | None = None
 
 
 @frozen(kw_only=True)
@@ -417,9 +485,12 @@ class Submission:
     Args:
         run: The run's id.
         job: The job's name.
+        target: The target's name.
         run_dir: Absolute path of the run folder, complete but for the records of attempts.
         script: Absolute path of `job.sh`.
         resources: What the engine must give.
+        priority: Before whom it starts, where runs have to wait.
+        retry: When it is run again.
     """
 
     run: str
@@ -427,6 +498,9 @@ class Submission:
     run_dir: Path
     script: Path
     resources: Resources
+    target: str = "local"
+    priority: Priority = "medium"
+    retry: Retry = Retry()
 
 
 class State(str, Enum):
@@ -564,6 +638,29 @@ class Engine(Protocol):
 
     def check(self) -> Iterable[Problem]:
         """Yield what keeps this engine from working on this machine."""
+
+
+@frozen(kw_only=True)
+class Held:
+    """What a run in somebody's terminal is given of the machine, for as long as it runs.
+
+    Args:
+        environment: What its script is started with, on top of the rest.
+        descriptors: Open files that all its processes shall hold.
+        started: To be called with the process of its script once that is there.
+    """
+
+    environment: Mapping[str, str] = field(factory=dict)
+    descriptors: tuple[int, ...] = ()
+    started: Callable[[ProcessId], None] = lambda _: None
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """An engine whose runs hold something of this machine, also those that it does not start."""
+
+    def hold(self, submission: Submission) -> AbstractContextManager[Held]:
+        """Take what a run needs, for as long as the block lasts; raises `BackendError` if it can't be had."""
 
 
 def overlaid(below: Mapping[KeyPath, Node] | None, above: Mapping[KeyPath, Node]) -> Mapping[KeyPath, Node]:

@@ -25,9 +25,11 @@ from confjob.model import (
     Document,
     Engine,
     Format,
+    Held,
     Node,
     Problem,
     Resources,
+    Retry,
     RunFile,
     Source,
     Span,
@@ -37,6 +39,7 @@ from confjob.model import (
     require_text,
 )
 from confjob.process import ProcessId, bare_environment, live_sessions
+from confjob.records import Record, read_record, write_record
 from confjob.schema import Schema
 from confjob.tree import MISSING, Json, MissingType
 
@@ -52,6 +55,7 @@ __all__ = [
     "Document",
     "Engine",
     "Format",
+    "Held",
     "InputError",
     "InvalidOverrides",
     "Json",
@@ -61,7 +65,9 @@ __all__ = [
     "PathFilter",
     "Problem",
     "ProcessId",
+    "Record",
     "Resources",
+    "Retry",
     "RunFile",
     "Schema",
     "Source",
@@ -73,8 +79,10 @@ __all__ = [
     "builtin_format",
     "hookimpl",
     "live_sessions",
+    "read_record",
     "text_format",
     "tree",
+    "write_record",
 ]
 
 #: Reads text (line feeds, no BOM) of a file into nodes, with a span on every value.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import logging
 import os
 import secrets
@@ -26,12 +25,17 @@ from attrs import frozen
 
 from confjob.errors import RunError
 from confjob.process import ProcessId
-from confjob.tree import Json
+from confjob.records import (
+    Record,
+    read_record,
+    record_bytes,
+    replace_file,
+    sync_folders,
+    write_new,
+    write_record,
+)
 
 __all__ = ["Record", "RunFolder", "Store"]
-
-#: A JSON object of a run folder.
-Record = Mapping[str, Json]
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +98,10 @@ class RunFolder:
         """Return the start record that job.sh wrote."""
         return self._of_attempt(attempt, "start.json")
 
+    def stop(self, attempt: int | None = None) -> Record | None:
+        """Return why the engine asked an attempt to end, if it did."""
+        return self._of_attempt(attempt, "stop.json")
+
     def end(self, attempt: int | None = None) -> Record | None:
         """Return the end record that job.sh wrote."""
         return self._of_attempt(attempt, "end.json")
@@ -111,14 +119,26 @@ class RunFolder:
         """Who asked for the run's end, and when."""
         return self.read_json("cancel.json")
 
-    def request_cancel(self, by: str) -> None:
-        """Write down that `by` wants the run to end; an earlier request stands."""
+    def request_cancel(self, by: str, *, between: bool = False) -> None:
+        """Write down that `by` wants the run to end; an earlier request stands.
+
+        Args:
+            by: Who wants it.
+            between: The latest attempt is over, and it is the next one that nobody wants.
+        """
         if self.cancel_request is None:
-            self.write_json("cancel.json", {"by": by, "at": time.time()})
+            after = {"after": self.attempt} if between else {}
+            self.write_json("cancel.json", {"by": by, "at": time.time(), **after})
 
     def record_launch(self) -> None:
         """Write down that this process launches the latest attempt."""
         self.write_json(f"attempts/{self.attempt}/launch.json", _launch())
+
+    def begin_attempt(self) -> None:
+        """Begin another attempt, launched by this process; an earlier request to end no longer counts."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / "cancel.json").rename(self.path / f"attempts/{self.attempt}/cancel.json")
+        self.write_json(f"attempts/{self.attempt + 1}/launch.json", _launch())
 
     def record_handle(self, handle: str) -> None:
         """Write down what the engine calls the latest attempt."""
@@ -126,16 +146,11 @@ class RunFolder:
 
     def read_json(self, name: str) -> Record | None:
         """Return the object in file `name`; None when it is absent, unreadable or half-written."""
-        try:
-            value = json.loads((self.path / name).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return value if isinstance(value, dict) else None
+        return read_record(self.path / name)
 
     def write_json(self, name: str, data: Record) -> None:
         """Replace file `name` at once, durably, so that no reader sees half of it."""
-        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
-        _replace(self.path / name, _json(data), 0o600)
+        write_record(self.path / name, data)
 
     def _of_attempt(self, attempt: int | None, name: str) -> Record | None:
         return self.read_json(f"attempts/{self.attempt if attempt is None else attempt}/{name}")
@@ -161,7 +176,7 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         # A scratch disk may be named as state folder; what else is on it is not ours to hide.
         if set(_names(self.state)) <= _OURS:
-            _replace(self.state / ".gitignore", b"*\n", 0o666)
+            replace_file(self.state / ".gitignore", b"*\n", 0o666)
 
     def fresh(self) -> RunFolder:
         """Return an unused id and the folder it will have; nothing is made yet."""
@@ -199,17 +214,17 @@ class Store:
         draft = self.folder / f".new-{run.id}-{secrets.token_hex(4)}"
         draft.mkdir()
         try:
-            _fill(draft, {"attempts/1/launch.json": _json(_launch()), **files}, modes or {})
+            _fill(draft, {"attempts/1/launch.json": record_bytes(_launch()), **files}, modes or {})
             for name, target in (links or {}).items():
                 _below(draft, name).symlink_to(target)
-            _sync(*(Path(folder) for folder, _, _ in os.walk(draft)))
+            sync_folders(*(Path(folder) for folder, _, _ in os.walk(draft)))
             draft.rename(run.path)
         except OSError as error:
             taken = f"run {run.id} exists already" if run.path.exists() else None
             raise RunError(taken or f"can't make the run folder {run.path}: {error}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        _sync(self.folder)
+        sync_folders(self.folder)
         return run
 
     def find(self, prefix: str) -> RunFolder:
@@ -229,6 +244,10 @@ class Store:
         near = difflib.get_close_matches(prefix, ids, n=3)
         hint = f"did you mean {_some(near)}?" if near else "`confjob runs` lists them"
         raise RunError(f"no run {prefix!r}", hint=hint)
+
+    def every(self) -> list[RunFolder]:
+        """Return all run folders, those among them whose record can't be read."""
+        return [self._run(name) for name in self._ids()]
 
     def runs(self) -> list[RunFolder]:
         """Return all runs, the newest first; one that can't be read is skipped with a warning."""
@@ -266,16 +285,12 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
 
 
-def _json(data: Record) -> bytes:
-    return (json.dumps(data, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
-
-
 def _fill(folder: Path, files: Mapping[str, bytes | str], modes: Mapping[str, int]) -> None:
     for name, content in files.items():
         path = _below(folder, name)
         data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
         if not name.endswith("/"):
-            _write(path, data, modes.get(name, _usual_mode(name)))
+            write_new(path, data, modes.get(name, _usual_mode(name)))
 
 
 def _below(folder: Path, name: str) -> Path:
@@ -294,30 +309,3 @@ def _usual_mode(name: str) -> int:
     if name == "env" or name.startswith("private/"):
         return 0o600
     return 0o700 if name == "job.sh" else 0o666  # less the user's umask
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write a new file that never had wider permissions than `mode`."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        _write(draft, content, mode)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(*folders: Path) -> None:
-    """Make the entries of folders durable, where their file system can."""
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-        os.close(descriptor)

@@ -113,11 +113,20 @@ def test_every_argument_and_variable_arrives_byte_for_byte(shell, run_dir):
     assert run(shell, path).returncode == 0
     assert (run_dir / "output.log").read_bytes().split(b"\0")[:-1] == values
     (run_dir / "output.log").unlink()
-    assert run(shell, make(run_dir, ["env", "-0"], variables={"EXTRA": texts[-1]})).returncode == 0
+    path = make(run_dir, ["env", "-0"], variables={"EXTRA": texts[-1]})
+    assert run(shell, path, {"CONFJOB_ATTEMPT": "2"}).returncode == 0  # an attempt runs once
     seen = dict(item.split(b"=", 1) for item in (run_dir / "output.log").read_bytes().split(b"\0")[:-1])
     assert [seen[b"V%d" % n] for n in range(len(values))] == values
     assert seen[b"EXTRA"] == values[-1]
     assert not list(run_dir.rglob("x"))
+
+
+def test_why_an_attempt_follows_another_is_said_by_whoever_starts_it_and_by_nobody_else(shell, run_dir):
+    (run_dir / "env").write_text("CONFJOB_RESUME='of the job that launches'; export CONFJOB_RESUME\n")
+    path = make(run_dir, ["sh", "-c", 'echo "${CONFJOB_RESUME-unset}"'])
+    run(shell, path)
+    run(shell, path, {"CONFJOB_ATTEMPT": "2", "CONFJOB_RESUME": "timeout"})
+    assert (run_dir / "output.log").read_text() == "unset\ntimeout\n"
 
 
 def test_the_start_record_names_the_shell_itself(shell, run_dir):

@@ -247,11 +247,11 @@ def test_many_runs_cost_one_poll_an_engine(store):
 
 def test_a_run_goes_from_starting_to_its_end(store):
     run = launched(store, "sleep 0.3; exit 3")
-    assert status(run, ENGINE).state in (State.STARTING, State.RUNNING)
+    assert status(run, ENGINE).state in (State.QUEUED, State.STARTING, State.RUNNING)
     until(lambda: status(run, ENGINE).state is State.RUNNING)
     known = final(run)
     assert (known.state, known.reason, known.exit_code) == (State.FAILED, "exit code 3", 3)
-    assert run.handle == run.start()["process"]
+    assert run.handle.endswith(f":{run.path}")
 
 
 def test_a_workspace_that_cannot_be_made_is_told(store):
@@ -282,7 +282,7 @@ def test_a_cancel_by_force_is_a_cancel_too(store):
 def test_job_sh_killed_is_lost_once_its_command_is_gone_too(store):
     run = launched(store, "echo up; sleep 60")
     until(lambda: run.log.exists() and run.log.read_bytes())
-    leader = ProcessId.parse(run.handle).pid
+    leader = ProcessId.parse(run.start()["process"]).pid
     os.kill(leader, signal.SIGKILL)
     until(lambda: status(run, ENGINE).state is State.ENDING)
     end_all(run)
@@ -338,7 +338,8 @@ def test_a_launcher_killed_at_any_moment_leaves_every_run_with_its_true_end(stor
     later = time.time() + 60
     runs = store.runs()
     until(
-        lambda: all(known.state.final for known in statuses([(run, ENGINE) for run in runs], later).values())
+        lambda: all(known.state.final for known in statuses([(run, ENGINE) for run in runs], later).values()),
+        seconds=120,
     )
     for run in runs:
         known = status(run, ENGINE, later)
@@ -351,8 +352,9 @@ def test_any_process_killed_at_any_moment_never_makes_a_success_or_an_exit_code(
     """What was killed may be lost or failed; no run that was cut short counts as done."""
     for _ in range(12):
         run = launched(store, "for n in 1 2 3; do sleep 0.05; done; echo whole; exit 0")
+        until(run.start)
         time.sleep(random.uniform(0, 0.1))
-        pids = live_sessions().get(ProcessId.parse(run.handle).pid, [])
+        pids = live_sessions().get(ProcessId.parse(run.start()["process"]).pid, [])
         with contextlib.suppress(ProcessLookupError, IndexError):
             os.kill(random.choice(pids), signal.SIGKILL)
         known = final(run)

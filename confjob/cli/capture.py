@@ -69,7 +69,7 @@ def capture(
     project = project_of(ctx)
     if project.manifest is None:
         # The manifest will make this folder the root, whatever project it lies in now.
-        project = evolve(project, root=project.cwd)
+        project = project.rooted(project.cwd)
     job = name or job_name(command)
     if not only_print:
         _refuse_known(project, job)

@@ -2,179 +2,201 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import evolve
 
-from confjob.cli.options import project_of
-from confjob.cli.output import note, warn
+from confjob.cli.options import as_json, project_of
+from confjob.cli.output import echo_json, problem_json, safe, style, warn
 from confjob.errors import ConfjobError, ManifestError
+from confjob.words import listing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from confjob.discover import Found, FoundFile, FoundJob
-    from confjob.model import InputSpec, JobSpec
+    from confjob.form import Form
     from confjob.project import Project
 
 __all__ = ["init", "try_jobs"]
 
-_HEAD = """\
-# What can be launched here, and with which inputs. Written by `confjob init`, which ran
-# nothing: read it, and change what it guessed wrongly.
-# `confjob show JOB` lists a job's inputs; `confjob schema` is this file's schema.
-"""
-
 
 @click.command()
 @click.option("--print", "only_print", is_flag=True, help="Print the manifest instead of writing it.")
+@as_json
 @click.pass_context
-def init(ctx: click.Context, only_print: bool) -> None:
+def init(ctx: click.Context, only_print: bool, as_json: bool) -> None:
     """Write a first launch.toml from what lies in this folder.
 
-    Looks at scripts, config files, decorated functions and what the installed plugins
-    recognise, and runs none of it.
+    Looks at scripts and their argparse or click flags, config files, decorated functions,
+    the interpreter, what git ignores and what the installed plugins recognise, and runs
+    none of it. An existing launch.toml is never overwritten.
 
     \b
-    Example:
+    Examples:
       confjob init && confjob jobs
+      confjob init --print | diff launch.toml -
     """
-    from confjob.discover import discover
+    from confjob.discover.manifest import manifest_text
+    from confjob.pipeline.discovering import look_around
     from confjob.project import MANIFEST
 
     around = project_of(ctx)
     # The manifest will make this folder the root, whatever project it lies in now.
-    project = evolve(around, root=around.cwd)
+    project = around.rooted(around.cwd)
     target = project.root / MANIFEST
     if target.exists() and not only_print:
         raise ManifestError(f"{target} exists already", hint="--print shows what would be written")
-    found = discover(project)
-    text = "\n".join(_manifest(project, found))
-    if only_print:
+    found = look_around(project)
+    text = manifest_text(found)
+    if not only_print:
+        target.write_text(text, encoding="utf-8")
+    if as_json:
+        ready = None if only_print else try_jobs(project_of(ctx), [job.name for job in found.jobs])
+        echo_json({**_json(found, target, text), "ready": ready and [name for name, _ in ready]})
+    elif only_print:
         click.echo(text, nl=False)
-        return
-    target.write_text(text, encoding="utf-8")
-    click.echo(f"wrote {target}")
-    _tell(found)
-    try_jobs(project_of(ctx), [job.name for job in found.jobs])
-
-
-def _manifest(project: Project, found: Found) -> Iterator[str]:
-    yield _HEAD
-    for job in found.jobs:
-        yield from _job(project, job)
-    if not found.jobs:
-        yield '# [jobs.train]\n# command = ["python", "train.py"]\n'
-    if found.unused:
-        yield "# Config files that no job is known to read:"
-        yield from (f"#   {path}" for path in found.unused)
-        yield ""
-    if found.ignored:
-        folders = ", ".join(json.dumps(name.rstrip("/")) for name in found.ignored)
-        yield "# git ignores these folders, so runs don't have them. Those they need can be linked:"
-        yield f"# [workspace]\n# link = [{folders}]\n"
-
-
-def _job(project: Project, job: FoundJob) -> Iterator[str]:
-    from confjob.words import toml_key
-
-    name = toml_key(job.name)
-    yield f"[jobs.{name}]    # {job.why}"
-    if job.function is not None:
-        yield f"function = {json.dumps(job.function)}"
-    elif job.command:
-        yield f"command = {json.dumps(list(job.command))}"
     else:
-        yield 'command = ["python", "train.py"]    # a guess: what reads the file is not plain to see'
-    yield from job.settings
-    declared = _declared(project, job)
-    yield from (f"# {line}".rstrip() for line in _listed(job, declared))
-    yield ""
-    known = {path for spec in declared.inputs for path in (spec.path, spec.source)} if declared else set()
-    for file in job.files:
-        if file.path not in known:
-            yield from _file(name, file)
+        click.echo(f"wrote {target}")
+        _tell(found)
+        _next(project_of(ctx), found)
 
 
-def _declared(project: Project, job: FoundJob) -> JobSpec | None:
-    """Return what the calls in a job's script declare, as far as it can be read."""
-    from confjob.declare import Declared, declare
-    from confjob.declare.manifest import Manifest
-
-    if job.declares is None:
-        return None
-    try:
-        return declare(project, Declared(manifest=Manifest()), str(job.declares))
-    except ConfjobError:
-        return None  # it is told when the job is tried
-
-
-def _listed(job: FoundJob, declared: JobSpec | None) -> Iterator[str]:
-    """Yield what a script's calls declare, and what of it only the running script knows."""
-    inputs = [spec for spec in declared.inputs if spec.kind in ("run-config", "file")] if declared else []
-    if inputs:
-        yield "Read from the calls in its text, so nothing else need be said here:"
-        yield from (f"  {_described(spec)}" for spec in inputs)
-    unread = [*(declared.warnings if declared else ()), *(each for spec in inputs for each in spec.warnings)]
-    if unread:
-        yield "Not to be read without running it:"
-        yield from (f"  {problem.where}: {_line(problem.message)}" for problem in unread)
-        yield f"This runs it once, and prints what it declares: {_capture(job)}"
-    if job.missing:
-        yield f"Calls of another library declare its inputs, too; they are read with: pip install {job.missing}"
-
-
-def _described(spec: InputSpec) -> str:
-    said = [
-        f"{word} {', '.join(map(str, prefixes))}"
-        for word, prefixes in (("include", spec.filter.include), ("exclude", spec.filter.exclude))
-        if prefixes
-    ]
-    said += ["a schema"] if spec.schema is not None else []
-    at = f" ({spec.where.file}:{spec.where.line})" if spec.where else ""
-    return _line(f"{spec.input}{at}{': ' if said else ''}{'; '.join(said)}")
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _capture(job: FoundJob) -> str:
-    return f"confjob capture --print -- {shlex.join(job.command)}"
-
-
-def _file(job: str, file: FoundFile) -> Iterator[str]:
-    yield f"[[jobs.{job}.files]]    # {file.why}"
-    if file.name is not None:
-        yield f"name = {json.dumps(file.name)}"
-    yield f"path = {json.dumps(str(file.path))}"
-    if file.format is not None:
-        yield f"format = {json.dumps(file.format)}"
-    yield "# exclude = []    # what nobody should change\n"
+# -- what is said of it ----------------------------------------------------------------
 
 
 def _tell(found: Found) -> None:
+    """Say in aligned lines what was found, what was guessed, and what is missing."""
+    rows = [("found", *row) for row in _found(found)]
+    rows += [("guessed", *row) for row in _guessed(found)]
+    rows += [("missing", *row) for row in _missing(found)]
+    width = max((len(row[1]) for row in rows), default=0)
+    last = ""
+    for kind, name, what in rows:
+        label = kind if kind != last else ""
+        colour = {"found": "green", "guessed": "yellow", "missing": "red"}[kind]
+        click.echo(f"  {style(f'{label:8}', fg=colour)} {safe(name):{width}}  {safe(what)}")
+        last = kind
+
+
+def _found(found: Found) -> Iterator[tuple[str, str]]:
     for job in found.jobs:
-        click.echo(f"  {job.name}: {job.why}")
+        yield job.name, job.why
+        yield from _flags(job)
         for file in job.files:
-            click.echo(f"    {file.path}: {file.why}")
+            if not file.guessed:
+                yield "", f"{_picked(file)}: {file.why}"
+    if found.python.why and found.jobs:
+        yield "python", found.python.why
+    linked = [str(folder.path) for folder in found.folders if folder.role == "needed"]
+    if linked:
+        yield "link", f"{', '.join(linked)}: ignored by git, and named here"
+
+
+def _flags(job: FoundJob) -> Iterator[tuple[str, str]]:
+    if job.flags is not None and job.parser is not None:
+        names = [str(flag.path) for flag in job.flags.flags]
+        yield (
+            "",
+            f"{len(names)} {'flag' if len(names) == 1 else 'flags'} of {job.parser}: {listing(names, 6)}",
+        )
+
+
+def _picked(file: FoundFile) -> str:
+    return f"{file.path}, or {file.others} more" if file.choices else str(file.path)
+
+
+def _guessed(found: Found) -> Iterator[tuple[str, str]]:
+    for job in found.jobs:
+        if not job.command and job.function is None:
+            yield job.name, "its command: what reads the file is not plain to see"
+        for file in job.files:
+            if file.guessed:
+                yield job.name, f"{_picked(file)}: {file.why.removeprefix('a guess: ')}"
+
+
+def _missing(found: Found) -> Iterator[tuple[str, str]]:
+    for job in found.jobs:
         if job.missing:
-            note(f"    other calls of it declare inputs, too; to have them read: pip install {job.missing}")
-    for path in found.unused:
-        note(f"  {path}: no job is known to read it")
-    if not found.jobs:
-        note("  no scripts with a main part and no @job functions: fill in the commented example")
+            yield job.name, f"what reads its other calls: pip install {job.missing}"
+        yield from ((job.name, each) for each in job.unread)
+        if job.flags is not None and job.parser is not None:
+            yield from ((job.name, f"{each.where}: {each.message}") for each in job.flags.warnings)
+    if found.python.missing:
+        yield "python", found.python.missing
+    if found.unused:
+        yield "configs", f"{listing(map(str, found.unused), 4)}: no job is known to read them"
+    for path in found.notebooks:
+        yield str(path), "a notebook can't be launched as it is; launch.toml tells how"
+    others = [str(folder.path) for folder in found.folders if folder.role == "perhaps"]
+    if others:
+        yield "link", f"{', '.join(others)}: ignored by git; link in launch.toml what jobs need"
+    if not found.jobs and not found.notebooks:
+        yield "jobs", "no script with a main part, no @job function: fill in the commented example"
 
 
-def try_jobs(project: Project, names: Iterable[str]) -> None:
-    """Read jobs as they were written, and say on stderr what is missing."""
+def _next(project: Project, found: Found) -> None:
+    """Try the jobs, and say what to type next for the first that is ready."""
+    ready = list(try_jobs(project, [job.name for job in found.jobs]))
+    if ready:
+        name, form = ready[0]
+        shown = shlex.quote(name)
+        click.echo(f"\n  {style('next', bold=True)}     confjob show {shown}")
+        click.echo(f"           confjob launch {shown}{_example(form)}")
+
+
+def _example(form: Form) -> str:
+    """Return options that set what must be set, else a value that is likely to be changed."""
+    listed = list(form.listed())
+    required = [field for field in listed if field.required]
+    numbers = [field for field in listed if isinstance(field.value, float)]
+    return "".join(
+        f" --set {shlex.quote(str(field.path))}=…" for field in required or (numbers or listed)[:1]
+    )
+
+
+def try_jobs(project: Project, names: Iterable[str]) -> list[tuple[str, Form]]:
+    """Read jobs as they were written, say on stderr what is missing, and return those that are ready."""
     from confjob.pipeline import Request, read_form
 
+    ready = []
     for name in names:
         try:
-            warn(read_form(project, Request(job=name)).warnings)
+            form = read_form(project, Request(job=name))
         except ConfjobError as error:
             click.echo(f"  {name} is not ready: {error.message}", err=True)
             warn(error.problems)
+        else:
+            warn(each for each in form.warnings if each.severity != "note")
+            ready.append((name, form))
+    return ready
+
+
+# -- the same as data ------------------------------------------------------------------
+
+
+def _json(found: Found, target: Path, text: str) -> dict[str, Any]:
+    return {
+        "manifest": str(target),
+        "text": text,
+        "jobs": [_job_json(job) for job in found.jobs],
+        "guessed": [{"name": name, "what": what} for name, what in _guessed(found)],
+        "missing": [{"name": name, "what": what} for name, what in _missing(found)],
+    }
+
+
+def _job_json(job: FoundJob) -> dict[str, Any]:
+    from confjob.discover.manifest import unread
+
+    return {
+        "job": job.name,
+        "why": job.why,
+        "command": list(job.command) or None,
+        "function": job.function,
+        "parser": job.parser,
+        "flags": [str(flag.path) for flag in job.flags.flags] if job.flags and job.parser else [],
+        "files": [{"path": str(file.path), "choices": file.choices, "why": file.why} for file in job.files],
+        "unread": [problem_json(problem) for problem in unread(job)],
+    }

@@ -8,20 +8,32 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from confjob.cli import Settings
+from confjob.cli import Settings, completing
+from confjob.cli.completing.command import Completable
 
 if TYPE_CHECKING:
+    from confjob.model import State
     from confjob.pipeline import Request
+    from confjob.pipeline.selecting import Selection
     from confjob.project import Project
 
-__all__ = ["WithExtra", "as_json", "inputs_options", "project_of", "request_of"]
+__all__ = [
+    "Command",
+    "WithExtra",
+    "as_json",
+    "inputs_options",
+    "project_of",
+    "request_of",
+    "selection_of",
+    "selection_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-class WithExtra(click.Command):
+class WithExtra(Completable):
     """A command that keeps what follows `--` apart, in `ctx.meta["extra"]`.
 
     click would take a forgotten `--set` (`confjob launch train lr=0.1`) for an extra
@@ -48,6 +60,7 @@ def inputs_options(command: Command) -> Command:
             metavar="[INPUT:]PATH=VALUE",
             multiple=True,
             help="Set a value. +PATH=VALUE adds a key, PATH- deletes one.",
+            shell_complete=completing.sets,
         ),
         click.option(
             "--set-any",
@@ -55,6 +68,7 @@ def inputs_options(command: Command) -> Command:
             metavar="[INPUT:]PATH=VALUE",
             multiple=True,
             help="Set a value of a type that only inference refuses.",
+            shell_complete=completing.sets,
         ),
         click.option(
             "--inputs",
@@ -65,13 +79,99 @@ def inputs_options(command: Command) -> Command:
             help="Read overrides from a YAML, JSON or TOML file.",
         ),
         click.option(
-            "--file", "files", metavar="NAME=PATH", multiple=True, help="Pick another file for an input."
+            "--file",
+            "files",
+            metavar="NAME=PATH",
+            multiple=True,
+            help="Pick another file for an input.",
+            shell_complete=completing.file_choices,
         ),
-        click.option("--target", metavar="NAME", help="Where to run; default: the job's, else local."),
+        click.option(
+            "--target",
+            metavar="NAME",
+            help="Where to run; default: the job's target, else the default target.",
+            shell_complete=completing.targets,
+        ),
     ]
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def selection_options(command: Command) -> Command:
+    """Add the options that say which runs are meant."""
+    options = [
+        click.option(
+            "--job", metavar="NAME", help="Only runs of this job.", shell_complete=completing.declared_jobs
+        ),
+        click.option(
+            "--state",
+            "states",
+            metavar="STATE",
+            multiple=True,
+            help="Only runs in this state (running, failed, …); may be given several times.",
+            shell_complete=completing.states,
+        ),
+        click.option(
+            "--tag",
+            "tags",
+            multiple=True,
+            help="Only runs with this tag; may be given several times.",
+            shell_complete=completing.tags,
+        ),
+        click.option("--name", help="Only runs of this name.", shell_complete=completing.names),
+        click.option("--older-than", metavar="TIME", help="Only runs that ended longer ago: 30d, 12h."),
+        click.option("--larger-than", metavar="SIZE", help="Only runs whose folder is larger: 500MiB."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def selection_of(
+    job: str | None,
+    states: tuple[str, ...],
+    tags: tuple[str, ...],
+    name: str | None,
+    older_than: str | None,
+    larger_than: str | None,
+) -> Selection:
+    """Return the selection that the options make.
+
+    Raises:
+        click.BadParameter: When a state, time or size is none.
+    """
+    from confjob.model import Resources
+    from confjob.pipeline.selecting import Selection
+
+    return Selection(
+        job=job,
+        states=tuple(map(_state, states)),
+        tags=tags,
+        name=name,
+        older_than=_amount(older_than, Resources.seconds_of, "--older-than"),
+        larger_than=_amount(larger_than, Resources.bytes_of, "--larger-than"),
+    )
+
+
+def _state(text: str) -> State:
+    from confjob.model import State
+    from confjob.words import did_you_mean
+
+    known = [state.lower() for state in State.__members__]
+    if text.lower() not in known:
+        hint = did_you_mean(text.lower(), known) or f"one of {', '.join(known)}"
+        raise click.BadParameter(f"no state is called {text!r}; {hint}", param_hint="--state")
+    return State(text.upper())
+
+
+def _amount(text: str | None, read: Callable[[str], int], option: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
 
 
 def project_of(ctx: click.Context) -> Project:

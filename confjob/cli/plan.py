@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confjob.cli import completing
 from confjob.cli.options import WithExtra, as_json, inputs_options, project_of, request_of
-from confjob.cli.output import echo_json, problem_json, safe, style, warn
+from confjob.cli.output import echo_json, patch, problem_json, safe, style, warn
 from confjob.words import changed_to, value_text
 
 if TYPE_CHECKING:
     from confjob.pipeline.preview import Preview
 
-__all__ = ["plan"]
+__all__ = ["plan", "print_preview"]
 
 
 @click.command(cls=WithExtra)
-@click.argument("job")
+@click.argument("job", shell_complete=completing.jobs)
 @inputs_options
 @as_json
 @click.pass_context
@@ -34,20 +35,29 @@ def plan(
 ) -> None:
     """Show what `launch` with the same arguments would do, and do nothing.
 
-    Prints the changes with the origin of each, a unified diff per config file, and the
-    job script. Arguments after -- go to the job's command.
+    Prints the job script, a unified diff per config file, the command, and the
+    changes with the origin of each. Arguments after -- go to the job's command.
 
     \b
     Examples:
       confjob plan train --set learning_rate=0.1
       confjob plan train --set config.yaml:model.dropout=0.2 --json
+      confjob plan train --set +optimizer.beta=0.9 --set scheduler-
+
+    Exit code 1: the changes are refused, each with place and hint.
+
+    See also: confjob show JOB for what can be changed; confjob launch.
     """
     from confjob.pipeline import make_plan
     from confjob.pipeline.preview import preview
 
     project = project_of(ctx)
     made = make_plan(project, request_of(job, sets, any_sets, inputs, files, target, ctx.meta["extra"]))
-    shown = preview(project, made)
+    print_preview(preview(project, made), as_json=as_json)
+
+
+def print_preview(shown: Preview, *, as_json: bool) -> None:
+    """Print what a launch would do."""
     if as_json:
         echo_json(_json(shown))
     else:
@@ -58,6 +68,7 @@ def _json(shown: Preview) -> dict[str, Any]:
     return {
         "job": shown.job,
         "target": shown.target,
+        "target_where": shown.target_where,
         "changes": shown.changes,
         "files": {path: {"diff": diff} for path, diff in shown.diffs.items()},
         "run_config": shown.run_config,
@@ -70,12 +81,13 @@ def _json(shown: Preview) -> dict[str, Any]:
 
 def _print(shown: Preview) -> None:
     """Print the longest part first, so that what matters is still on the screen at the end."""
-    _heading(f"job script, target {shown.target} (RUN stands for the run's id)")
+    place = f" of {shown.target_where}" if shown.target_where else ""
+    _heading(f"job script, target {shown.target}{place} (RUN stands for the run's id)")
     click.echo(style(shown.script.rstrip(), dim=True))
     for path, diff in shown.diffs.items():
         _heading(path)
-        for line in diff.splitlines():
-            click.echo(_coloured(safe(line)))
+        for line in patch(diff):
+            click.echo(line)
     _heading(f"command, with python {shown.python}")
     click.echo(shlex.join(shown.command))
     _heading("changes" if shown.changes else "no changes: the job runs with its present inputs")
@@ -95,8 +107,3 @@ def _change(change: dict[str, Any]) -> str:
     place = f", replaces {change['where']}" if change["where"] and "before" in change else ""
     name = style(safe(f"{change['input']}:{change['path']}"), bold=True)
     return f"{name}  {safe(before)} -> {safe(changed_to(change))}  ({change['origin']}{place})"
-
-
-def _coloured(line: str) -> str:
-    colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-    return style(line, fg=colour) if colour else line

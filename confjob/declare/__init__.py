@@ -7,13 +7,22 @@ nobody else, and only what it needs is imported.
 from __future__ import annotations
 
 from confjob.declare.manifest import Declared, Manifest, manifest_schema, read_manifest
-from confjob.declare.targets import find_target, open_engine
+from confjob.declare.settings import read_settings, with_settings
+from confjob.declare.targets import find_target, known_targets, open_engine
 from confjob.errors import InputError
 from confjob.model import JobSpec, Source
 from confjob.project import Project
 from confjob.words import did_you_mean, listing
 
-__all__ = ["Declared", "declare", "find_target", "manifest_schema", "open_engine", "read_project"]
+__all__ = [
+    "Declared",
+    "declare",
+    "find_target",
+    "known_targets",
+    "manifest_schema",
+    "open_engine",
+    "read_project",
+]
 
 
 def read_project(project: Project) -> Declared:
@@ -37,10 +46,16 @@ def read_project(project: Project) -> Declared:
 def declare(project: Project, declared: Declared, name: str) -> JobSpec:
     """Return the job called `name`: a job of the manifest, or `train.py:train`, or `train.py`.
 
+    What the settings give every job lies under what is declared of it.
+
     Raises:
-        ManifestError: When the declaration is wrong, with all problems.
+        ManifestError: When the declaration, or a settings file, is wrong, with all problems.
         InputError: When there is no such job, or its code can't be read.
     """
+    return with_settings(_declared(project, declared, name), read_settings(project.settings))
+
+
+def _declared(project: Project, declared: Declared, name: str) -> JobSpec:
     from confjob.declare.reader import from_code, from_manifest
 
     if name in declared.manifest.jobs:

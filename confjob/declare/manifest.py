@@ -12,22 +12,34 @@ from attrs import NOTHING, field, fields, frozen, has, resolve_types
 from confjob.declare.structure import is_union, kebab, problem_at, refusal, structure
 from confjob.errors import ManifestError
 from confjob.keypath import KeyPath
-from confjob.model import Document, Problem, Resources
+from confjob.model import Document, Problem, Resources, Retry, Takes
 from confjob.tree import Json, get
 
 __all__ = [
     "Declared",
     "FileTable",
+    "FlagTable",
     "JobTable",
     "Manifest",
     "ResourcesTable",
+    "RetryTable",
     "RunConfigTable",
     "WorkspaceTable",
     "manifest_schema",
     "read_manifest",
+    "table_schema",
 ]
 
 Prefixes = list[str] | str
+
+
+@frozen(kw_only=True)
+class FlagTable:
+    """`jobs.NAME.run-config.flags.PATH`: how a value is said on the command line."""
+
+    flag: str = ""
+    off: str = ""
+    takes: Takes = "value"
 
 
 @frozen(kw_only=True)
@@ -40,6 +52,8 @@ class RunConfigTable:
     schema: dict[str, Any] | str | None = None
     secret: Prefixes = field(factory=list)
     reader: str | None = None
+    parser: str | None = None
+    flags: dict[str, str | FlagTable] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -68,6 +82,15 @@ class ResourcesTable:
 
 
 @frozen(kw_only=True)
+class RetryTable:
+    """`[jobs.NAME.retry]`: when a run that is over is run again."""
+
+    attempts: int = 1
+    backoff: str | int | float = 0
+    on: list[str] = field(factory=lambda: list(Retry().on))
+
+
+@frozen(kw_only=True)
 class JobTable:
     """`[jobs.NAME]`: one job, by `function` or by `command`."""
 
@@ -82,6 +105,7 @@ class JobTable:
     run_config: RunConfigTable | None = None
     files: list[FileTable] = field(factory=list)
     resources: ResourcesTable = field(factory=ResourcesTable)
+    retry: RetryTable = field(factory=RetryTable)
 
 
 @frozen(kw_only=True)
@@ -159,11 +183,12 @@ def _odd_size(document: Document) -> Iterator[Problem]:
 
 def manifest_schema() -> dict[str, Json]:
     """Return the JSON Schema of `launch.toml`, for editors (`confjob schema`)."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "launch.toml",
-        **_of(Manifest),
-    }
+    return table_schema(Manifest, "launch.toml")
+
+
+def table_schema(kind: type, title: str) -> dict[str, Json]:
+    """Return the JSON Schema of a file whose whole content is one attrs class."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **_of(kind)}
 
 
 def _of(kind: Any) -> dict[str, Json]:

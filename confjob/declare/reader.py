@@ -6,6 +6,7 @@ The manifest wins, key by key: its author saw the code, not the other way round.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from confjob.declare.environs import environs, faults
-from confjob.declare.manifest import FileTable, JobTable, Manifest, RunConfigTable
+from confjob.declare.manifest import FileTable, FlagTable, JobTable, Manifest, RunConfigTable
 from confjob.declare.structure import problem_at, refusal
 from confjob.errors import ConfjobError, ManifestError
 from confjob.keypath import KeyPath, PathFilter, PathSyntaxError
@@ -26,13 +27,14 @@ from confjob.model import (
     Node,
     Problem,
     Resources,
+    Retry,
     Span,
     overlaid,
 )
 from confjob.project import Project
 from confjob.tree import MISSING, Json, get, walk
 from confjob.validation import check_schema
-from confjob.words import did_you_mean
+from confjob.words import did_you_mean, listing
 
 if TYPE_CHECKING:
     from confjob.declare.functions import CodeJob
@@ -64,6 +66,7 @@ def from_code(project: Project, manifest: Manifest, name: str, path: PurePosixPa
         job = _of_function(name, read_function(project.root, f"{path}:{function}", ask))
     else:
         job = _of_script(project, name, ("python", str(path)), path, ask)
+        job = job if job.inputs else _of_flags(project, job, path)
         job = evolve(job, inputs=(*job.inputs, *environs({}, {})))
     problems = [
         *_malformed(job.inputs),
@@ -94,6 +97,17 @@ def _of_script(
     inputs = read_script(project.root, path, ask, libraries)
     unread = unread_calls(project.root, path, libraries)
     return JobSpec(name=name, command=command, inputs=inputs, warnings=unread)
+
+
+def _of_flags(project: Project, job: JobSpec, path: PurePosixPath) -> JobSpec:
+    """Return a script that declares nothing with its own command line as run config, if it has one."""
+    from confjob.declare.flags import read_flags
+
+    try:
+        flags = read_flags(project.root, str(path), job.command or ())
+    except ConfjobError:
+        return job
+    return evolve(job, inputs=(flags,), deliver="flags")
 
 
 def _malformed(specs: Iterable[InputSpec]) -> Iterator[Problem]:
@@ -127,6 +141,10 @@ def _nodes(table: Mapping[str, Json]) -> Mapping[KeyPath, Node]:
     }
 
 
+#: What `retry.on` may name.
+_RETRIED = re.compile(r"failure|preempted|timeout|lost|exit:([1-9]\d?|1\d\d|2[0-4]\d|25[0-5])")
+
+
 class _Reader:
     """Reads one job of the manifest; gathers problems, and raises them together."""
 
@@ -155,10 +173,35 @@ class _Reader:
             description=self.table.description or base.description,
             python=self.table.python,
             target=self.table.target,
-            deliver=self.table.deliver,
+            retry=self._retry(),
+            deliver="flags" if self._has_flags() else self.table.deliver,
             flag_style=self.table.flag_style,
             where=self.document.where(self.at),
         )
+
+    def _retry(self) -> Retry:
+        table, at = self.table.retry, self.at.child("retry")
+        if table.attempts < 1:
+            self._problem(at.child("attempts"), "must be 1 or more", "1 is to run it once")
+        for number, reason in enumerate(table.on):
+            if not _RETRIED.fullmatch(reason):
+                known = ("failure", "preempted", "timeout", "lost", "exit:137")
+                hint = did_you_mean(reason, known) or f"one of {listing(known)}"
+                self._problem(at.join(("on", number)), f"no run ends with {reason!r}", hint)
+        return Retry(attempts=table.attempts, backoff=self._seconds(table.backoff, at), on=tuple(table.on))
+
+    def _seconds(self, value: str | float, at: KeyPath) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        try:
+            return float(Resources.seconds_of(value))
+        except ValueError as error:
+            self._problem(at.child("backoff"), str(error))
+            return 0.0
+
+    def _has_flags(self) -> bool:
+        table = self.table.run_config
+        return table is not None and (table.parser is not None or bool(table.flags))
 
     def _base(self, ask: Ask) -> JobSpec:
         """Return what the code says: the function's declaration, or the script's calls."""
@@ -209,8 +252,10 @@ class _Reader:
         return (*first, *by_code.values())
 
     def _run_config(self, table: RunConfigTable, code: InputSpec | None, ask: Ask) -> InputSpec:
+        from confjob.declare.flags.byhand import flags_with
+
         at = self.at.child("run-config")
-        spec = code or InputSpec(name="run-config", kind="run-config")
+        spec = self._of_parser(table, at) or code or InputSpec(name="run-config", kind="run-config")
         if isinstance(table.defaults, str):
             spec = evolve(spec, source=PurePosixPath(table.defaults))
         elif table.defaults:
@@ -221,11 +266,33 @@ class _Reader:
             spec,
             warnings=warnings,
             reader=self._known_reader(table.reader, at) or spec.reader,
+            flags=flags_with(spec.flags, self._said_flags(table, at)),
             filter=self._filter(table, at, spec.filter),
             filter_where=self.document.where(at),
             secrets=(*spec.secrets, *self._paths(table.secret, at.child("secret"))),
             where=self.document.where(at),
         )
+
+    def _of_parser(self, table: RunConfigTable, at: KeyPath) -> InputSpec | None:
+        """Return what the script's own command line declares, if the manifest names it."""
+        from confjob.declare.flags import read_flags
+
+        if self.table.function is not None and (table.parser or table.flags):
+            key = "parser" if table.parser else "flags"
+            self._problem(
+                at.child(key), "a function takes its values as arguments", "flags are for a command"
+            )
+        if table.parser is None:
+            return None
+        try:
+            return read_flags(self.project.root, table.parser, tuple(self.table.command or ()))
+        except ConfjobError as error:
+            self._problem(at.child("parser"), error.message, error.hint)
+            return None
+
+    def _said_flags(self, table: RunConfigTable, at: KeyPath) -> Iterator[tuple[KeyPath, str | FlagTable]]:
+        for name, said in table.flags.items():
+            yield from ((path, said) for path in self._paths(name, at.join(("flags", name))))
 
     def _known_reader(self, name: str | None, at: KeyPath) -> str | None:
         names = [library.name for library in self.project.registry.calls()]

@@ -8,6 +8,7 @@ functions; the verbs meet in this package and nowhere else. Here is the way to a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from attrs import evolve, frozen
@@ -15,13 +16,14 @@ from attrs import evolve, frozen
 from confjob.declare import find_target, read_project
 from confjob.deliver import check, deliver
 from confjob.errors import InvalidOverrides
-from confjob.form import Form, Plan
+from confjob.form import Form, Invocation, Plan
 from confjob.keypath import KeyPath
 from confjob.model import Problem, Resources
 from confjob.override import judge
 from confjob.pipeline.disagreement import already_broken
 from confjob.pipeline.reading import carry_of, form_of, formats_of, job_of
-from confjob.pipeline.requests import Request, requested
+from confjob.pipeline.remembering import remember
+from confjob.pipeline.requests import Asked, Request, requested
 from confjob.pipeline.settling import Settled, settle
 from confjob.project import Project
 from confjob.render import command
@@ -59,6 +61,7 @@ def read_form(project: Project, request: Request) -> Form:
         ConfjobError: When it is declared wrongly, or its sources can't be read.
     """
     form = form_of(project, job_of(project, read_project(project), request))
+    remember(project, request, form)
     return evolve(form, warnings=(*form.warnings, *already_broken(form)))
 
 
@@ -89,6 +92,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         errors = _errors(found)
     if errors:
         raise InvalidOverrides.of(errors)
+    remember(project, request, form)
     return Plan(
         form=settled.form,
         changes=settled.changes,
@@ -98,7 +102,16 @@ def make_plan(project: Project, request: Request) -> Plan:
         command=argv,
         resources=resources,
         env=delivered.documents["env"].tree,
+        invocation=_invocation(project, request, asked),
+        priority=request.priority or "medium",
         warnings=(*settled.form.warnings, *_distinct(each for each in found if each.severity == "warning")),
+    )
+
+
+def _invocation(project: Project, request: Request, asked: Asked) -> Invocation:
+    stood = os.path.relpath(project.cwd, project.root)
+    return Invocation(
+        job=request.job, cwd=stood, files=request.files, command=asked.command, extra=asked.extra
     )
 
 

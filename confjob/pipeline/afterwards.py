@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from confjob.declare import open_engine
-from confjob.errors import ConfjobError, RunError
-from confjob.model import Engine, Problem, Status, Target
+from confjob.errors import RunError
+from confjob.model import Engine, Problem, State, Status
+from confjob.pipeline.engines import Engines, states
+from confjob.pipeline.selecting import Selection, select
+from confjob.progress import doing
 from confjob.project import Project
 from confjob.store import RunFolder
 from confjob.track import follow as follow_log
@@ -21,21 +23,12 @@ __all__ = ["cancel_runs", "find_runs", "follow", "log_of", "states_of", "status_
 
 
 def find_runs(
-    project: Project,
-    job: str | None = None,
-    state: str | None = None,
-    tags: Collection[str] = (),
-    limit: int | None = None,
+    project: Project, selection: Selection | None = None, *, limit: int | None = None
 ) -> list[dict[str, Any]]:
     """Return runs as `status --json` tells them, the newest first."""
-    folders = [
-        folder
-        for folder in project.store.runs()
-        if (job is None or folder.record["job"] == job) and set(tags) <= set(folder.record["tags"])
-    ]
-    # Without a state to look for, no more runs are asked about than will be shown.
-    found = _told(project, folders[:limit] if state is None else folders)
-    return [run for run in found if state is None or run["state"] == state][:limit]
+    found = select(project, selection or Selection())[:limit]
+    known = {folder.id: status for folder, status in found if status is not None}
+    return _told(project, [folder for folder, _ in found], known)
 
 
 def status_of(project: Project, run: str) -> dict[str, Any]:
@@ -45,9 +38,7 @@ def status_of(project: Project, run: str) -> dict[str, Any]:
 
 def states_of(project: Project, runs: Iterable[str]) -> dict[str, Status]:
     """Return how runs are, by their full ids; raises `RunError` when one is unknown."""
-    folders = {folder.id: folder for folder in map(project.store.find, runs)}
-    engines = _Engines(project)
-    return dict(statuses([(folder, engines.of(folder)) for folder in folders.values()]))
+    return states(project, list(map(project.store.find, runs)))
 
 
 def unread(project: Project, run: str) -> list[Problem]:
@@ -66,10 +57,25 @@ def log_of(project: Project, run: str, lines: int | None = None) -> Iterable[byt
     return read_log(project.store.find(run), lines)
 
 
-def follow(project: Project, run: str, out: BinaryIO, lines: int | None = None) -> Status:
-    """Copy a run's output to `out` until it ends; returns how it ended."""
+def follow(
+    project: Project,
+    run: str,
+    out: BinaryIO,
+    lines: int | None = None,
+    *,
+    tell: Callable[[Status], None] = lambda _: None,
+) -> Status:
+    """Copy a run's output to `out` until it ends; returns how it ended.
+
+    Args:
+        project: The project.
+        run: The run's id, or its beginning.
+        out: Where the bytes go.
+        lines: Begin with the last so many lines; None begins at the beginning.
+        tell: Called with how the run is, now and again.
+    """
     folder = project.store.find(run)
-    return follow_log(folder, _Engines(project).of(folder), out, lines=lines)
+    return follow_log(folder, Engines(project).of(folder), out, lines=lines, tell=tell)
 
 
 def cancel_runs(project: Project, runs: Iterable[str]) -> list[tuple[str, Status]]:
@@ -80,13 +86,14 @@ def cancel_runs(project: Project, runs: Iterable[str]) -> list[tuple[str, Status
         BackendError: When an engine can't end some of them.
     """
     folders = {folder.id: folder for folder in map(project.store.find, runs)}
-    opened = _Engines(project)
+    opened = Engines(project)
     engines = {name: opened.of(folder) for name, folder in folders.items()}
     before = statuses([(folders[name], engines[name]) for name in folders])
     going = [name for name in folders if not before[name].state.final]
     by_engine: dict[int, list[str]] = {}
     for name in going:
-        folders[name].request_cancel(getpass.getuser())
+        between = before[name].state is State.QUEUED and folders[name].end() is not None
+        folders[name].request_cancel(getpass.getuser(), between=between)
         by_engine.setdefault(id(engines[name]), []).append(name)
     for names in by_engine.values():
         _cancel(engines[names[0]], [folders[name] for name in names])
@@ -100,12 +107,15 @@ def _cancel(engine: Engine | None, folders: list[RunFolder]) -> None:
     known = {folder.id: folder.handle for folder in folders}
     missing = {folder.id: folder.path for folder in folders if known[folder.id] is None}
     handles = [handle for handle in known.values() if handle] + list(engine.find(missing).values())
-    engine.cancel(handles)
+    with doing(f"ending {len(folders)} run{'s' if len(folders) > 1 else ''}"):
+        engine.cancel(handles)
 
 
-def _told(project: Project, folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
-    engines = _Engines(project)
-    known = statuses([(folder, engines.of(folder)) for folder in folders])
+def _told(
+    project: Project, folders: Sequence[RunFolder], known: Mapping[str, Status] | None = None
+) -> list[dict[str, Any]]:
+    # Without a state to look for, no more runs are asked about than will be shown.
+    known = known or states(project, folders)
     return [
         {**_telling(folder, known[folder.id]), "links": dict(project.registry.links(_place(folder)))}
         for folder in folders
@@ -125,6 +135,7 @@ def _telling(folder: RunFolder, status: Status) -> dict[str, Any]:
     kept = ("id", "job", "target", "name", "tags", "note", "submitted", "changes", "commit", "dirty")
     return {
         **{key: record.get(key) for key in kept},
+        "rerun_of": record.get("rerun_of"),
         "state": status.state.value,
         "reason": status.reason,
         "exit_code": status.exit_code,
@@ -134,26 +145,3 @@ def _telling(folder: RunFolder, status: Status) -> dict[str, Any]:
         "ended": end.get("at"),
         "dir": str(folder.path),
     }
-
-
-class _Engines:
-    """The engines that runs were submitted to; runs of one target share one."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._opened: dict[str, Engine | None] = {}
-
-    def of(self, folder: RunFolder) -> Engine | None:
-        """Return a run's engine, or None if it can't be opened any more."""
-        record = folder.record
-        target = Target(name=record["target"], backend=record["backend"], options=record["options"])
-        key = repr((target.backend, sorted(target.options.items())))
-        if key not in self._opened:
-            self._opened[key] = self._open(target)
-        return self._opened[key]
-
-    def _open(self, target: Target) -> Engine | None:
-        try:
-            return open_engine(self._project, target)
-        except ConfjobError:
-            return None  # a plugin that is gone: what the run folder says still counts

@@ -77,7 +77,8 @@ def _walk(schema: Navigator, spec: InputSpec, document: Document, path: KeyPath,
 
 def _is_fine(schema: Navigator, spec: InputSpec, child: KeyPath, required: Container[object]) -> bool:
     """Whether nothing need be said of an absent property here."""
-    has_default = "default" in (schema.at(child) or {})
+    # What only the running script knows the default of is a flag all the same.
+    has_default = "default" in (schema.at(child) or {}) or any(flag.path == child for flag in spec.flags)
     return has_default or child[-1] in required or any(path.startswith(child) for path in spec.required)
 
 

@@ -74,6 +74,8 @@ def _set_by(spec: InputSpec, field: Field) -> str:
         return "nobody: it is not there"
     if spec.kind == "file":
         return "the config file"
+    if not field.where.in_project:
+        return "the settings, which every job gets"
     return "the manifest" if field.where.file.name == "launch.toml" else "the job's code or defaults"
 
 

@@ -24,10 +24,10 @@ def ground(
 ) -> Ground:
     """Return the ground of a run; asks the job's interpreter for its import paths."""
     interpreter = project.interpreter(plan.job.python)
-    imports = project.ask(interpreter)(PROBES / "describe_environment.py", {"root": str(project.root)})
+    imports = project.ask(interpreter)(PROBES / "describe_environment.py", {"root": str(project.checkout)})
     return Ground(
         run=run,
-        root=project.root,
+        root=project.checkout,
         layout=layout,
         exists=exists,
         interpreter=interpreter,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from confjob.declare import open_engine
 from confjob.deliver import patched
@@ -20,10 +20,43 @@ from confjob.submit import foreground, submit
 from confjob.version import __version__
 from confjob.workspace.git import private_git_dir
 from confjob.workspace.layout import Layout
+from confjob.workspace.shared import in_use
 from confjob.workspace.snapshot import Snapshot, capture
 from confjob.workspace.symlinks import patch_place
 
-__all__ = ["Launched", "launch"]
+__all__ = ["Earlier", "Label", "Launched", "launch"]
+
+
+@frozen(kw_only=True)
+class Label:
+    """What a person calls a run.
+
+    Args:
+        name: A name.
+        tags: Tags to find it by.
+        note: A remark that is kept with it.
+    """
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    def record(self) -> Record:
+        """Return it as `run.json` has it."""
+        return {"name": self.name, "tags": list(self.tags), "note": self.note}
+
+
+@frozen(kw_only=True)
+class Earlier:
+    """A run that another one repeats.
+
+    Args:
+        run: Its id.
+        snapshot: What it was given; None to give the checkout as it is now.
+    """
+
+    run: str
+    snapshot: Snapshot | None = None
 
 
 @frozen(kw_only=True)
@@ -46,26 +79,42 @@ class Launched:
 
 
 def launch(
-    project: Project, plan: Plan, *, name: str = "", tags: Sequence[str] = (), note: str = ""
+    project: Project, plan: Plan, label: Label | None = None, *, earlier: Earlier | None = None
 ) -> Launched:
     """Make the run of a plan: snapshot and run folder; it starts with `Launched.start`.
+
+    Args:
+        project: The project.
+        plan: What is decided.
+        label: What a person calls the run.
+        earlier: The run that this one repeats.
 
     Raises:
         InputError: When the project can't be captured.
     """
     engine = open_engine(project, plan.target)
-    snapshot = capture(project.root, project.state, limit=plan.job.snapshot_limit, links=plan.job.links)
+    said = {**(label or Label()).record(), "rerun_of": earlier.run if earlier else None}
+    with in_use(project.state):
+        snapshot = (earlier and earlier.snapshot) or _captured(project, plan)
+        return _made(project, plan, engine, snapshot, said)
+
+
+def _captured(project: Project, plan: Plan) -> Snapshot:
+    return capture(project.root, project.state, limit=plan.job.snapshot_limit, links=plan.job.links)
+
+
+def _made(project: Project, plan: Plan, engine: Engine, snapshot: Snapshot, said: Record) -> Launched:
     run = project.store.fresh()
     layout = Layout.of(run.path, snapshot, plan.job.links)
     stands = ground(project, plan, run, layout, snapshot.has)
-    said = {"name": name, "tags": list(tags), "note": note}
     record = _record(plan, run, snapshot, {**said, "python": str(stands.interpreter.path)})
     # A file that is reached through a symlink is patched where the link leads.
     changed = patched(plan.form, plan.deliveries).items()
     patches = {patch_place(layout.tree, path): content for path, content in changed}
     files = render(plan, stands, patches, record)
     project.store.create(run, files.files, files.modes, files.links)
-    private_git_dir(project.root, run.path, commit=snapshot.commit)
+    if snapshot.commit is not None or not snapshot.recalled:
+        private_git_dir(project.checkout, run.path, commit=snapshot.commit, as_committed=snapshot.recalled)
     return Launched(id=run.id, submission=files.submission, engine=engine, warnings=tuple(_unseen(snapshot)))
 
 
@@ -81,6 +130,10 @@ def _record(plan: Plan, run: RunFolder, snapshot: Snapshot, said: Record) -> Rec
         "submitted": time.time(),
         **said,
         "changes": [change_record(change) for change in plan.changes],
+        "priority": plan.priority,
+        "resources": asdict(plan.resources),
+        "retry": asdict(plan.job.retry),
+        "invocation": asdict(plan.invocation),
         "command": [getattr(word, "name", word) for word in plan.command],
         "config_in_command": _in_command(plan),
         "files": sorted(str(path) for path in plan.delivery.files),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,6 +28,7 @@ class Preview:
 
     job: str
     target: str
+    target_where: str
     changes: list[dict[str, Any]]
     diffs: Mapping[str, str]
     run_config: Json
@@ -49,14 +50,30 @@ def preview(project: Project, plan: Plan) -> Preview:
     return Preview(
         job=plan.job.name,
         target=plan.target.name,
+        target_where=str(plan.target.where or ""),
         changes=[change_record(change) for change in plan.changes],
         diffs=_masked_diffs(plan),
         run_config=_without_secrets(plan.form, run_config),
         command=[_word(word) for word in plan.command],
         python=f"{stands.interpreter.path} ({stands.interpreter.why})",
         script=str(files.files["job.sh"]),
-        warnings=plan.warnings,
+        warnings=(*plan.warnings, *_left_alone(plan)),
     )
+
+
+def _left_alone(plan: Plan) -> Iterator[Problem]:
+    """Yield what a job that says nothing of GPUs means on a machine that has some."""
+    from confjob.builtin.local.queue.devices import present
+
+    if plan.target.backend == "local" and plan.resources.gpus is None and present():
+        yield Problem(
+            code="no-gpus-declared",
+            input="resources",
+            path=KeyPath(("gpus",)),
+            message="the job declares none, so it holds no GPU of this machine and may see all of them",
+            hint="resources = { gpus = 1 } gives it one of its own, gpus = 0 hides all",
+            severity="note",
+        )
 
 
 def _word(word: Word) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from confjob.errors import RunError
+from confjob.progress import doing
 from confjob.project import Project
 from confjob.words import listing
 from confjob.workspace.outputs import Output, outputs
@@ -23,7 +24,8 @@ def outputs_of(project: Project, run: str) -> list[Output]:
     """
     folder = project.store.find(run)
     try:
-        return list(outputs(folder.path))
+        with doing("looking for the run's files"):
+            return list(outputs(folder.path))
     except (OSError, ValueError) as error:
         raise RunError(f"the outputs of {folder.id} can't be read: {error}") from None
 
@@ -40,9 +42,12 @@ def copy_outputs(found: Iterable[Output], folder: Path) -> None:
     if there:
         message = f"nothing was copied: it would replace {listing(there)}"
         raise RunError(message, hint="choose another folder")
+    size = sum(each.size for each in places.values())
     try:
-        for place, each in places.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(each.place, place, follow_symlinks=False)
+        with doing("copying the run's files", size, unit="bytes") as copying:
+            for place, each in places.items():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(each.place, place, follow_symlinks=False)
+                copying.advance(each.size)
     except OSError as error:
         raise RunError(f"copying stopped at {error.filename or folder}: {error.strerror}") from None

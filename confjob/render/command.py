@@ -8,11 +8,14 @@ as they are; `{{config}}` is a literal `{config}`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from attrs import evolve
 
 from confjob.form import Form, Word
 from confjob.keypath import KeyPath, PathSyntaxError
-from confjob.model import Delivery, Document, Problem, RunFile
+from confjob.model import Delivery, Document, Flag, Problem, RunFile
+from confjob.render.flags import FlagWords, flag_words, is_default, styled
 from confjob.tree import MISSING, Json, get
 from confjob.words import did_you_mean, listing, value_text
 
@@ -43,9 +46,12 @@ def command(
     words: list[Word] = (
         list(_CALL_FUNCTION) if declared is None else [filler.filled(word) for word in declared]
     )
-    if form.job.deliver == "flags":
-        words.extend(filler.flags())
+    said = filler.flags() if form.job.deliver == "flags" else FlagWords()
+    words.extend(said.flags)
     words.extend(extra)
+    if said.arguments:
+        # After a `--` nothing is a flag, whatever it looks like; so nothing may come after them.
+        words.extend(("--", *said.arguments))
     if any(isinstance(word, str) and "\0" in word for word in words):
         filler.problem("a NUL character can't stand in a command", "let the job read the value")
     return tuple(words), tuple(filler.problems)
@@ -65,20 +71,43 @@ class _Filler:
         """Return a word of the command with its placeholders replaced."""
         return self.placeholder.sub(self._fill, word)
 
-    def flags(self) -> Iterator[str]:
-        """Yield the run config as flags: `--trainer.lr 0.1`, or in the job's own style."""
-        if "run-config" not in self.documents:
-            return
+    def flags(self) -> FlagWords:
+        """Return the run config as flags: as the job declares them, else in its general style."""
+        spec = next((spec for spec in self.job.inputs if spec.kind == "run-config"), None)
+        if spec is None:
+            return FlagWords()
+        tree = self.documents[spec.input].tree
+        own = flag_words(self._public(spec.flags, tree), tree)
+        for path, error in own.problems.items():
+            self.problem(f"'{path}' {error}", error.hint)
+        own_paths = {flag.path for flag in spec.flags}
+        return evolve(own, flags=(*own.flags, *self._in_general_style(tree, own_paths)))
+
+    def _public(self, flags: Iterable[Flag], tree: Json) -> Iterator[Flag]:
+        """Yield the flags whose values may stand in a command; the others become problems."""
+        for flag in flags:
+            value = get(tree, flag.path)
+            if not (value is MISSING or is_default(flag, value)) and self._is_secret(flag.path, value):
+                continue
+            yield flag
+
+    def _in_general_style(self, tree: Json, own: Collection[KeyPath]) -> Iterator[str]:
         present = self.form.documents["run-config"].tree
-        for path, value in _values(self.documents["run-config"].tree):
-            if self.form.is_secret("run-config", path, value):
-                hint = 'deliver = "file", and read it with load_config()'
-                self.problem(f"'{path}' is secret and can't be delivered as a flag", hint)
-            elif value is not None:
-                yield from _flag(self.job.flag_style, path, value)
+        for path, value in _values(tree, own):
+            if path in own or self._is_secret(path, value):
+                continue
+            if value is not None:
+                yield from styled(self.job.flag_style, path, value)
             elif get(present, path) not in (None, MISSING):
                 # Left out, the job would take its own default and nobody would know.
                 self.problem(f"'{path}' can't be null in a flag", f"--set {path}- leaves the flag out")
+
+    def _is_secret(self, path: KeyPath, value: Json) -> bool:
+        secret = self.form.is_secret("run-config", path, value)
+        if secret:
+            hint = 'deliver = "file", and read it with load_config(); or let the job read its environment'
+            self.problem(f"'{path}' is secret and can't be delivered as a flag", hint)
+        return secret
 
     def _fill(self, match: re.Match[str]) -> str:
         literal, name, path = match[1], match[4], match[5]
@@ -138,23 +167,12 @@ def _placeholder(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\{{(\{{{named}\}})\}}|\{{{named}\}}")
 
 
-def _flag(style: str, path: KeyPath, value: Json) -> Iterator[str]:
-    plain = ".".join(map(str, path))
-    if style == "space" and isinstance(value, str) and value.startswith("-"):
-        # Apart from its flag, such a text would be taken for another flag.
-        yield f"--{plain}={value}"
-    elif style == "space":
-        yield f"--{plain}"
-        scalars = isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value)
-        yield from map(value_text, value) if scalars else (value_text(value),)
-    else:
-        yield f"{'--' if style == 'equals' else ''}{plain}={value_text(value)}"
-
-
-def _values(tree: Json, at: KeyPath = KeyPath()) -> Iterator[tuple[KeyPath, Json]]:
-    """Yield each value of a tree; a list is one value, as it is one flag."""
-    if not isinstance(tree, dict):
+def _values(
+    tree: Json, whole: Collection[KeyPath], at: KeyPath = KeyPath()
+) -> Iterator[tuple[KeyPath, Json]]:
+    """Yield each value of a tree; a list is one value, as it is one flag, and so is what has its own."""
+    if not isinstance(tree, dict) or at in whole:
         yield at, tree
         return
     for key, below in tree.items():
-        yield from _values(below, at.child(key))
+        yield from _values(below, whole, at.child(key))

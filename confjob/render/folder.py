@@ -29,6 +29,9 @@ __all__ = ["Ground", "RunFiles", "change_record", "render"]
 
 _RUNNER_FILE = Path(__file__).parents[1] / "job" / "runner.py"
 
+#: Which GPUs a program sees, for each vendor.
+_GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+
 #: Above this many bytes of environment, job.sh makes room for it on the stack.
 _LARGE_ENVIRONMENT = 1 << 20
 
@@ -97,6 +100,9 @@ def render(plan: Plan, ground: Ground, patches: Mapping[PurePosixPath, bytes], r
             run_dir=run.path,
             script=run.path / "job.sh",
             resources=plan.resources,
+            target=plan.target.name,
+            priority=plan.priority,
+            retry=plan.job.retry,
         ),
     )
 
@@ -112,6 +118,7 @@ def change_record(change: Change) -> dict[str, Any]:
         "origin": change.said,
         "where": str(change.where or ""),
         **({"secret": True} if change.secret else {}),
+        **({"any_type": True} if change.any_type else {}),
     }
 
 
@@ -178,4 +185,4 @@ def _variables(plan: Plan, ground: Ground) -> tuple[dict[str, str], dict[str, st
 
 def _gpu_names(resources: Resources) -> dict[str, str]:
     """`gpus = 0` hides all GPUs; other counts are the engine's to give."""
-    return {"CUDA_VISIBLE_DEVICES": ""} if resources.gpus == 0 else {}
+    return dict.fromkeys(_GPU_VARIABLES, "") if resources.gpus == 0 else {}

@@ -7,12 +7,12 @@ engine, the engine's handle. Whatever is missing after that can be told from wha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 from confjob.errors import BackendError
 from confjob.model import Engine, Submission
 from confjob.store import RunFolder
+from confjob.submit.refusal import record_refusal
 from confjob.submit.terminal import foreground
 
 __all__ = ["foreground", "submit"]
@@ -53,5 +53,4 @@ def _record_refusal(engine: Engine, folders: dict[str, RunFolder], why: str) -> 
         if run in accepted:
             folder.record_handle(accepted[run])
         else:
-            record = {"exit_code": None, "stage": "submit", "error": why, "at": time.time()}
-            folder.write_json(f"attempts/{folder.attempt}/end.json", record)
+            record_refusal(folder, why)

@@ -21,10 +21,11 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from confjob.errors import BackendError
-from confjob.model import Engine, Submission
+from confjob.model import Engine, Held, Holding, Submission
 from confjob.process import ProcessId, bare_environment
 from confjob.store import RunFolder
 from confjob.submit.pump import Routes, pump, write
+from confjob.submit.refusal import record_refusal
 
 __all__ = ["foreground"]
 
@@ -44,7 +45,11 @@ def foreground(submission: Submission, engine: Engine) -> int:
 
     Args:
         submission: A complete run folder.
-        engine: The engine of this machine; it ends the run when it is cancelled.
+        engine: The engine of this machine; it ends the run when it is cancelled, and gives it
+            the GPUs that it declares.
+
+    Raises:
+        BackendError: When they can't be had now; the run is recorded as failed.
     """
     sys.stdout.flush()
     folder = RunFolder(id=submission.run, path=submission.run_dir)
@@ -52,22 +57,36 @@ def foreground(submission: Submission, engine: Engine) -> int:
     start = _in_terminal if os.isatty(0) and os.isatty(1) else _in_pipes
     with (
         _noted_signals() as noted,
+        _held(submission, engine, folder) as held,
         folder.log.open("ab", buffering=0) as log,
-        start(folder, log) as (shell, routes),
+        start(folder, log, held) as (shell, routes),
     ):
-        handle = str(ProcessId.of(shell.pid))
-        folder.record_handle(handle)
-        pump(shell, routes, _canceller(folder, engine, handle, noted))
+        leader = ProcessId.of(shell.pid)
+        held.started(leader)
+        folder.record_handle(str(leader))
+        pump(shell, routes, _canceller(folder, engine, str(leader), noted))
         code = shell.wait()
     return code if code >= 0 else 128 - code
 
 
 @contextlib.contextmanager
-def _in_pipes(folder: RunFolder, log: BinaryIO) -> Iterator[_Shell]:
+def _held(submission: Submission, engine: Engine, folder: RunFolder) -> Iterator[Held]:
+    """Hold what the run needs of this machine, where its engine gives such things."""
+    with contextlib.ExitStack() as stack:
+        try:
+            held = stack.enter_context(engine.hold(submission)) if isinstance(engine, Holding) else Held()
+        except BackendError as error:
+            record_refusal(folder, error.message)
+            raise
+        yield held
+
+
+@contextlib.contextmanager
+def _in_pipes(folder: RunFolder, log: BinaryIO, held: Held) -> Iterator[_Shell]:
     # Only the terminal's own session can read from it, so a terminal's input is passed on.
     typed = os.isatty(0)
     argv = ["/bin/sh", str(folder.path / "job.sh")]
-    with _popen(folder, argv, subprocess.PIPE if typed else None, subprocess.PIPE) as shell:
+    with _popen(folder, argv, held, subprocess.PIPE if typed else None, subprocess.PIPE) as shell:
         out, err = (pipe.fileno() for pipe in (shell.stdout, shell.stderr) if pipe is not None)
         tee = partial(write, log.fileno())
         routes = {out: (partial(write, 1), tee), err: (partial(write, 2), tee)}
@@ -76,13 +95,13 @@ def _in_pipes(folder: RunFolder, log: BinaryIO) -> Iterator[_Shell]:
 
 
 @contextlib.contextmanager
-def _in_terminal(folder: RunFolder, log: BinaryIO) -> Iterator[_Shell]:
+def _in_terminal(folder: RunFolder, log: BinaryIO, held: Held) -> Iterator[_Shell]:
     def tee(data: bytes) -> None:
         write(log.fileno(), data.replace(b"\r\n", b"\n"))  # the terminal added the returns
 
     with _terminal() as (ours, name):
         argv = ["/bin/sh", "-c", _IN_TERMINAL, name, str(folder.path / "job.sh")]
-        with _popen(folder, argv, subprocess.DEVNULL, None) as shell, _raw(), _resizing(ours):
+        with _popen(folder, argv, held, subprocess.DEVNULL, None) as shell, _raw(), _resizing(ours):
             yield shell, {ours: (partial(write, 1), tee), 0: (partial(write, ours),)}
 
 
@@ -160,15 +179,16 @@ def _canceller(
 
 
 def _popen(
-    folder: RunFolder, argv: list[str], stdin: int | None, output: int | None
+    folder: RunFolder, argv: list[str], held: Held, stdin: int | None, output: int | None
 ) -> subprocess.Popen[bytes]:
-    environment = {**bare_environment(), "CONFJOB_FOREGROUND": "1", "CONFJOB_ATTEMPT": str(folder.attempt)}
+    own = {"CONFJOB_FOREGROUND": "1", "CONFJOB_ATTEMPT": str(folder.attempt)}
     return subprocess.Popen(
         argv,
         cwd=folder.path,
-        env=environment,
+        env={**bare_environment(), **held.environment, **own},
         stdin=stdin,
         stdout=output,
         stderr=output,
         start_new_session=True,
+        pass_fds=held.descriptors,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,8 +19,14 @@ _BLOCK = 1 << 16
 _TICK = 0.05
 
 
-def follow(
-    folder: RunFolder, engine: Engine | None, out: BinaryIO, *, lines: int | None = None, every: float = 1.0
+def follow(  # noqa: PLR0913 - keyword-only: how it is followed
+    folder: RunFolder,
+    engine: Engine | None,
+    out: BinaryIO,
+    *,
+    lines: int | None = None,
+    every: float = 1.0,
+    tell: Callable[[Status], None] = lambda _: None,
 ) -> Status:
     """Copy the log to `out` as it grows, until the run has ended; returns how it ended.
 
@@ -33,6 +39,7 @@ def follow(
         lines: Begin with the last so many lines; None begins at the beginning.
         every: Seconds between questions to the engine; it is asked at once when the end
             record appears.
+        tell: Called with each answer of the engine that is not the end.
     """
     position, due, pause = _first(folder.log, lines), 0.0, every
     while True:
@@ -44,6 +51,7 @@ def follow(
             if known.state.final:
                 _copy(folder.log, position, out)
                 return known
+            tell(known)
             due = time.monotonic() + pause
             pause = min(2 * pause, every)
         time.sleep(_TICK)

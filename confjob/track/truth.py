@@ -19,6 +19,7 @@ from confjob.errors import BackendError
 from confjob.model import Engine, State, Status
 from confjob.process import ProcessId
 from confjob.store import Record, RunFolder
+from confjob.words import duration
 
 __all__ = ["status", "statuses", "unread"]
 
@@ -88,18 +89,27 @@ class _Facts:
     launch: Record | None
     start: Record | None
     end: Record | None
+    #: The engine asked it to end, and why.
+    stop: Record | None
     cancel: Record | None
+    #: The attempt had failed, and somebody did not want the next one that was to come.
+    between: bool
     #: When the run was last heard of.
     heard: float
 
     @classmethod
     def of(cls, folder: RunFolder) -> _Facts:
-        launch, start, end = folder.launch(), folder.start(), folder.end()
+        # The end last: what was asked before it stands there by then.
+        attempt = folder.attempt
+        launch, start, stop, end = folder.launch(), folder.start(), folder.stop(), folder.end()
+        cancel = folder.cancel_request
         return cls(
             launch=launch,
             start=start,
             end=end,
-            cancel=folder.cancel_request,
+            stop=stop,
+            cancel=cancel,
+            between=cancel is not None and cancel.get("after") == attempt,
             heard=max(_at(launch), _at(start), _changed(folder.log)),
         )
 
@@ -139,7 +149,10 @@ def _judge(facts: _Facts, word: _Word, now: float) -> Status:
     if said is not None and said.state in _ACTIVE:
         return evolve(_active(facts, said), as_of=now)
     if facts.end is not None:
-        return evolve(_ended(facts.end, facts.cancel), as_of=now)
+        ended = _ended(facts.end, facts.cancel, facts.stop)
+        if facts.between and facts.cancel is not None and ended.state is not State.SUCCEEDED:
+            ended = evolve(_cancelled(facts.cancel), exit_code=ended.exit_code)
+        return evolve(ended, as_of=now)
     if said is not None and not said.state.final:
         return evolve(_active(facts, said), as_of=now)
     over = _over(facts, word, now)
@@ -155,6 +168,8 @@ def _active(facts: _Facts, said: Status) -> Status:
         return Status(state=State.ENDING, reason="the command has ended; tidying up")
     if facts.cancel is not None:
         return Status(state=State.ENDING, reason=f"cancel requested by {_by(facts.cancel)}")
+    if facts.stop is not None and said.state is not State.QUEUED:
+        return Status(state=State.ENDING, reason=_limit(facts.stop))
     if said.state is State.RUNNING and facts.start is None:
         return evolve(said, state=State.STARTING)
     return said
@@ -170,6 +185,8 @@ def _over(facts: _Facts, word: _Word, now: float) -> Status | None:
         return Status(state=State.FAILED, reason="never started: its process is gone and wrote no record")
     process = _process(facts.start, "process")
     here = process is not None and process.alive() is False
+    if said.state is State.LOST and facts.stop is not None:
+        return Status(state=State.FAILED, reason=_limit(facts.stop))
     if said.state is State.LOST:
         why = said.reason or "its engine does not know it any more"
         lost = evolve(said, reason=f"{why}; unknown since {_clock(facts.heard)}")
@@ -177,7 +194,7 @@ def _over(facts: _Facts, word: _Word, now: float) -> Status | None:
     return said
 
 
-def _ended(end: Record, cancel: Record | None) -> Status:
+def _ended(end: Record, cancel: Record | None, stop: Record | None = None) -> Status:
     """Return the end that the record tells."""
     code = end.get("exit_code")
     code = code if isinstance(code, int) else None
@@ -186,6 +203,8 @@ def _ended(end: Record, cancel: Record | None) -> Status:
         return evolve(_cancelled(cancel), exit_code=code)
     if end.get("stage") == "submit":
         return Status(state=State.FAILED, reason=f"could not be submitted: {end.get('error', '')}")
+    if stop is not None and (end.get("signal") or code != 0):
+        return Status(state=State.FAILED, reason=_limit(stop), exit_code=code)
     if end.get("signal") == "INT" and code != 0:
         return Status(state=State.CANCELLED, reason="interrupted with Ctrl-C", exit_code=code)
     if code == 0:
@@ -193,6 +212,12 @@ def _ended(end: Record, cancel: Record | None) -> Status:
     if end.get("stage") == "prepare":
         return Status(state=State.FAILED, reason=_unprepared(end, code), exit_code=code)
     return Status(state=State.FAILED, reason=_exit_reason(code), exit_code=code)
+
+
+def _limit(stop: Record) -> str:
+    """Return why an engine ended a run."""
+    limit = stop.get("limit")
+    return f"time limit of {duration(limit)}" if isinstance(limit, (int, float)) else "time limit"
 
 
 def _by(cancel: Record) -> str:

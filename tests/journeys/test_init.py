@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -39,58 +40,6 @@ def test_a_folder_inside_another_project_gets_its_own(project):
     assert project.confjob("show", "train", cwd="sub").stdout.count("config.yaml") == 2
 
 
-FOLDERS = {
-    "yaml": ({"train.py": READS.format(name="config.yaml"), "config.yaml": "a: 1\n"}, ["train"]),
-    "json": ({"run.py": READS.format(name="conf/c.json"), "conf/c.json": '{"a": 1}'}, ["run"]),
-    "toml": ({"fit.py": READS.format(name="c.toml"), "c.toml": "a = 1\n"}, ["fit"]),
-    "unnamed": ({"train.py": "if __name__ == '__main__':\n    pass\n", "a.yaml": "a: 1\n"}, ["train"]),
-    "flag": (
-        {
-            "train.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--config', default='c.yaml')\n"
-            "if __name__ == '__main__':\n    print(p.parse_args().config)\n",
-            "c.yaml": "a: 1\n",
-        },
-        ["train"],
-    ),
-    "function": ({"t.py": "from confjob import job\n@job\ndef fit(lr: float = 0.1): ...\n"}, ["fit"]),
-    "src": (
-        {
-            "src/pkg/__init__.py": "",
-            "src/pkg/t.py": "from confjob import job\n@job\ndef fit(n: int = 1): ...\n",
-        },
-        ["fit"],
-    ),
-    "calls": ({"t.py": "import confjob\nconfjob.manage_config(defaults={'a': 1})\n"}, ["t"]),
-    "two scripts": (
-        {
-            "a.py": READS.format(name="a.yaml"),
-            "b.py": READS.format(name="b.yaml"),
-            "a.yaml": "x: 1\n",
-            "b.yaml": "x: 1\n",
-        },
-        ["a", "b"],
-    ),
-    "many configs": (
-        {"train.py": "if __name__ == '__main__':\n    pass\n", "c/1.yaml": "a: 1\n", "c/2.yaml": "a: 1\n"},
-        ["train"],
-    ),
-    "notebook": ({"n.ipynb": '{"cells": []}', "c.yaml": "a: 1\n"}, []),
-    "nothing": ({}, []),
-}
-
-
-@pytest.mark.parametrize("kind", FOLDERS)
-def test_each_kind_of_folder_gets_a_manifest_that_loads(project, kind):
-    """Every job of it can be shown and planned, or it says what is missing."""
-    files, jobs = FOLDERS[kind]
-    project.write(files)
-    project.confjob("init")
-    assert [job["job"] for job in project.json("jobs")] == jobs
-    for job in jobs:
-        project.json("show", job)
-        project.json("plan", job)
-
-
 def test_nothing_is_run_and_what_git_ignores_is_proposed(project):
     """Looking is not running; ignored folders are named, to be linked."""
     project.write(
@@ -103,7 +52,7 @@ def test_nothing_is_run_and_what_git_ignores_is_proposed(project):
     ).commit()
     project.confjob("init")
     assert not (project.root / "ran").exists()
-    assert '# link = ["data"]' in (project.root / "launch.toml").read_text()
+    assert '# [workspace]\n# link = ["data"]' in (project.root / "launch.toml").read_text()
     assert [job["job"] for job in project.json("jobs")] == ["train"]
 
 
@@ -172,7 +121,7 @@ def test_a_wandb_launch_script_without_its_plugin_says_what_to_install(project):
     """It is found as a job, starts offline, and is told what would read its calls."""
     project.write({"train.py": WANDB, "config.yaml": "a: 1\n"})
     told = project.confjob("-p", "no:confjob-wandb", "-p", "no:wandb", "init")
-    assert "pip install confjob-wandb" in told.stderr
+    assert re.search("missing +train +.*pip install confjob-wandb", told.stdout)
     text = (project.root / "launch.toml").read_text()
     assert 'env = { WANDB_MODE = "offline" }    # no account needed' in text
     assert "pip install confjob-wandb" in text
@@ -201,8 +150,82 @@ def confjob_calls():
 )
 def test_another_librarys_calls_make_a_script_a_job_when_a_plugin_knows_them(project, text, found):
     """A helper's function that hands values over is no script; the same name elsewhere is no call."""
-    project.write({"confjob_plugins.py": PLUGIN, "train.py": text})
+    project.write({"confjob_plugins.py": PLUGIN, "fit.py": text})
     project.confjob("init")
-    assert [job["job"] for job in project.json("jobs")] == (["train"] if found else [])
+    assert [job["job"] for job in project.json("jobs")] == (["fit"] if found else [])
     if found:
-        assert "#   run-config (train.py:" in (project.root / "launch.toml").read_text()
+        assert "#   run-config (fit.py:" in (project.root / "launch.toml").read_text()
+
+
+def test_what_is_said_is_short_aligned_and_ends_with_what_to_type(project):
+    """What was found, what was guessed, what is missing, and the next commands."""
+    project.write(
+        {
+            "train.py": ARGPARSE,
+            "a.yaml": "lr: 1\n",
+            "n.ipynb": '{"cells": []}',
+            ".gitignore": "data/\noutputs/\n",
+            "data/x": "x",
+            "outputs/x": "x",
+        }
+    ).commit()
+    lines = project.confjob("init").stdout.splitlines()
+    assert lines[0] == f"wrote {project.root / 'launch.toml'}"
+    told = "\n".join(lines)
+    assert re.search(r"^  found    train    train.py reads flags$", told, re.MULTILINE)
+    assert re.search(r"^ +2 flags of train.py: lr, workers$", told, re.MULTILINE)
+    assert re.search(
+        r"^  missing  train    train.py:4:1: .*--workers: default=os.cpu_count\(\)", told, re.MULTILINE
+    )
+    assert re.search(r"^ +configs +a.yaml: no job is known to read them$", told, re.MULTILINE)
+    assert re.search(r"^ +link +data: ignored by git", told, re.MULTILINE), "outputs are not missed"
+    assert lines[-2:] == ["  next     confjob show train", "           confjob launch train --set lr=…"]
+
+
+def test_as_data_it_is_one_document(project):
+    """`--json` has the manifest's text and each guess; with --print nothing is written."""
+    project.write({"train.py": ARGPARSE})
+    told = project.json("init", "--print")
+    assert not (project.root / "launch.toml").exists()
+    (job,) = told["jobs"]
+    assert (job["job"], job["parser"], job["flags"]) == ("train", "train.py", ["lr", "workers"])
+    assert [each["where"] for each in job["unread"]] == ["train.py:4:1"]
+    assert told["ready"] is None
+    written = project.json("init")
+    assert written["text"] == told["text"] == (project.root / "launch.toml").read_text()
+    assert written["ready"] == ["train"]
+
+
+ARGPARSE = """\
+import argparse, os
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+parser.add_argument("--workers", type=int, default=os.cpu_count())
+if __name__ == "__main__":
+    print(parser.parse_args().lr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "said"),
+    [
+        ({"venv/bin/python": ""}, 'python = "venv/bin/python"', "the environment in venv/"),
+        ({".venv/bin/python": ""}, None, ".venv beside the manifest"),
+        ({"uv.lock": ""}, None, "run `uv sync`"),
+        ({"poetry.lock": ""}, None, "poetry env info"),
+        ({"environment.yml": "name: x\n"}, None, "no conda environment is active"),
+    ],
+)
+def test_the_interpreter_is_named_or_what_makes_it(project, files, line, said):
+    """An environment that would not be found by itself is declared; one that is not made is told."""
+    project.write({"train.py": ARGPARSE, **files})
+    for name in files:
+        if name.endswith("python"):
+            (project.root / name).unlink()
+            (project.root / name).symlink_to(shutil.which("python3") or "python3")
+    told = project.confjob("init").stdout
+    text = (project.root / "launch.toml").read_text()
+    assert said in told
+    assert said in text
+    assert (line in text) if line else "python = " not in text.replace("or say python = ", "")
+    assert project.launch("train", "--set", "lr=0.5")["state"] == "SUCCEEDED"

@@ -1,5 +1,6 @@
 import pytest
 
+from confjob.builtin.local.queue import devices
 from confjob.pipeline import Request, make_plan
 from confjob.pipeline.preview import preview
 from confjob.project import Project
@@ -109,3 +110,14 @@ def test_a_secret_change_is_told_without_its_values(there):
 def test_a_job_without_a_run_config_has_none(there):
     (there.root / "launch.toml").write_text('[jobs.t]\ncommand = ["x"]\n')
     assert shown(there).run_config is None
+
+
+def test_on_a_machine_with_gpus_a_job_that_declares_none_is_told_what_that_means(there, monkeypatch):
+    monkeypatch.setattr(devices, "present", lambda: 2)
+    [note] = shown(there).warnings
+    assert (note.code, note.severity) == ("no-gpus-declared", "note")
+    assert "holds no GPU of this machine" in note.message
+    for gpus in (0, 1):
+        assert not shown(there, f"resources:gpus={gpus}").warnings
+    monkeypatch.setattr(devices, "present", lambda: 0)
+    assert not shown(there).warnings

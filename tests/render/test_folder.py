@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from confjob.form import Form, Plan
+from confjob.form import Form, Invocation, Plan
 from confjob.keypath import KeyPath
 from confjob.model import Change, Delivery, FunctionRef, JobSpec, Resources, RunFile, Target
 from confjob.probe import Interpreter
@@ -31,6 +31,7 @@ def rendered(tmp_path):
             command=command,
             resources=plan.pop("resources", Resources()),
             env=plan.pop("env", {}),
+            invocation=Invocation(job="j"),
         )
         run = RunFolder(id="abc", path=tmp_path / "runs" / "abc")
         ground = Ground(
