@@ -6,6 +6,7 @@ is a fault of ours, and leaves a log file to report.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -26,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; returns the exit code, and raises nothing."""
+    asked = os.environ.get("_CONFJOB_COMPLETE")
+    if asked:
+        from confjob.cli.completing import answer
+
+        return answer(asked)
     import click
 
     from confjob.cli import confjob
@@ -46,7 +52,22 @@ def run(arguments: list[str]) -> int:
         # `confjob runs | head`: the reader has enough; click puts another stdout in place and exits.
         return ExitCode.OK if sys.stdout is not stdout else _bug(arguments, error)
     except Exception as error:  # noqa: BLE001 - the one door out
-        return _bug(arguments, error)
+        refusal = _of_the_disk(error)
+        return (
+            _bug(arguments, error)
+            if refusal is None
+            else _refused(refusal, as_json="--json" in _own(arguments))
+        )
+
+
+def _of_the_disk(error: Exception) -> ConfjobError | None:
+    """Return the refusal of a disk that is full or may not be written; None for all other errors."""
+    import errno
+
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    return ConfjobError(f"{where}{error.strerror}", hint="make room, or name another disk, and ask again")
 
 
 def _own(arguments: list[str]) -> list[str]:

@@ -28,8 +28,10 @@ import tomlkit
 from attrs import frozen
 
 from confjob.declare.manifest import read_manifest
+from confjob.declare.settings import read_settings
 from confjob.model import Source
 from confjob.registry import Registry
+from confjob.settings import Settings, SettingsFile
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -205,7 +207,11 @@ TOML = [
 @pytest.mark.parametrize("text", TOML)
 def test_toml_blocks_are_read(text, tmp_path):
     tables = tomlkit.parse(text)
-    if {"jobs", "targets", "workspace", "default-target"} & set(tables):
+    if {"state-dir", "env", "resources"} & set(tables):
+        (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+        file = SettingsFile(owner="user", path=tmp_path / "config.toml")
+        assert read_settings(Settings(files=(file,))).read
+    elif {"jobs", "targets", "workspace", "default-target"} & set(tables):
         (tmp_path / "launch.toml").write_text(text, encoding="utf-8")
         source = Source(input="launch.toml", path=PurePosixPath("launch.toml"), root=tmp_path)
         read_manifest(Registry().format("toml").load(source))

@@ -7,10 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from attrs import fields
 
 import confjob
+from confjob.builtin.local import LocalOptions
 from confjob.cli import VERBS
 from confjob.declare import manifest_schema
+from confjob.declare.settings import settings_schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 MODULES = [
@@ -34,10 +37,18 @@ def keys(table, prefix=""):
             yield f"{prefix}{name}"
 
 
-def test_the_manifest_page_names_every_key_and_no_other():
-    text = (DOCS / "reference" / "manifest.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("page", "schema"), [("manifest", manifest_schema), ("settings", settings_schema)])
+def test_the_page_of_a_file_names_every_key_and_no_other(page, schema):
+    text = (DOCS / "reference" / f"{page}.md").read_text(encoding="utf-8")
     named = re.findall(r"^\| `([\w.\[\]-]+)` \|", text, flags=re.MULTILINE)
-    assert sorted(named) == sorted(keys(manifest_schema()))
+    assert sorted(named) == sorted(keys(schema()))
+
+
+def test_the_manifests_page_names_every_option_of_this_machines_queue_and_no_other():
+    text = (DOCS / "reference" / "manifest.md").read_text(encoding="utf-8")
+    section = text.partition("### This machine")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `([\w-]+) = ", section, flags=re.MULTILINE)
+    assert named == [each.name.replace("_", "-") for each in fields(LocalOptions)]
 
 
 def test_the_command_line_page_has_a_section_for_every_verb():
