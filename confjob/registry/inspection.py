@@ -261,12 +261,14 @@ def _unreachable(names: Sequence[str], points: Sequence[Plugin]) -> Iterator[Fau
 @contextmanager
 def _path(folder: Path | None) -> Iterator[None]:
     """Find modules in a folder as well, and forget afterwards those that were found there."""
-    before, known = list(sys.path), set(sys.modules)
+    before, known, writes = list(sys.path), set(sys.modules), sys.dont_write_bytecode
     sys.path[:0] = [] if folder is None else [str(folder)]
+    sys.dont_write_bytecode = True  # a check leaves nothing behind
     try:
         yield
     finally:
         sys.path[:] = before
+        sys.dont_write_bytecode = writes
         for name in set(sys.modules) - known if folder is not None else ():
             if _lies_in(sys.modules[name], folder):
                 del sys.modules[name]
