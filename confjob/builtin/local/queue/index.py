@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -289,7 +290,8 @@ def _named(line: str) -> str | None:
     """Return the path in a line of `projects`, which people may have edited."""
     try:
         path = json.loads(line)
-    except (ValueError, RecursionError):
+        os.fsencode(path)  # half a surrogate pair names no file, and some Pythons fail to look for it
+    except (ValueError, RecursionError, TypeError):
         return None
     return path if isinstance(path, str) and path.startswith("/") else None
 
