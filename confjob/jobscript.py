@@ -9,6 +9,9 @@ for a fault that was seen:
   group gets it) and, started with `&`, would have SIGINT ignored for good;
 - no value in the text but through `quote`.
 
+Where an engine gives several nodes, it names a program in `CONFJOB_EACH_NODE` that starts the
+command on each of them; records and log stay those of the node that runs this script.
+
 Signals are noted and the script goes on to its end record; the subshell around the
 command has the default ones again.
 """
@@ -16,7 +19,7 @@ command has the default ones again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import PurePath
 
 from confjob.quote import command_line, quote
 
@@ -86,7 +89,8 @@ confjob_now() {
 # Whole or not at all: written beside, then renamed.
 confjob_write() (
   umask 077
-  mkdir -p "$confjob_records" &&
+  # A folder that somebody has removed is not made again.
+  [ -d "$confjob_run" ] && mkdir -p "$confjob_records" &&
     printf '%s\n' "$2" >"$confjob_records/.$1.$$" &&
     mv -f "$confjob_records/.$1.$$" "$confjob_records/$1"
 )
@@ -142,7 +146,7 @@ if confjob_end; then
 else # on a full disk, tidying makes room; else somebody will
   confjob_tidy
   confjob_wait=0
-  until confjob_end || [ "$confjob_wait" -ge 86400 ]; do
+  until confjob_end || ! [ -d "$confjob_run" ] || [ "$confjob_wait" -ge 86400 ]; do
     sleep 1
     confjob_wait=$((confjob_wait + 1))
   done
@@ -153,7 +157,7 @@ exit "$confjob_code"
 
 def script(  # noqa: PLR0913 - keyword-only: all that differs between two runs
     *,
-    run_dir: Path,
+    run_dir: PurePath,
     run_id: str,
     unpack: str,
     cwd: str,
@@ -165,7 +169,7 @@ def script(  # noqa: PLR0913 - keyword-only: all that differs between two runs
     """Return the text of a run's job.sh.
 
     Args:
-        run_dir: The run folder; made absolute.
+        run_dir: The run folder as the job sees it, an absolute path.
         run_id: The run's id.
         unpack: Shell text that makes the workspace; run in a subshell of its own, from
             the run folder.
@@ -177,21 +181,22 @@ def script(  # noqa: PLR0913 - keyword-only: all that differs between two runs
             `CONFJOB_RUN_DIR`, `CONFJOB_RUN_ID`, `CONFJOB_ATTEMPT` and `CONFJOB_RESUME`.
 
     Raises:
-        ValueError: On an empty command, a value with a NUL, or a variable no shell can hold.
+        ValueError: On a relative run folder, an empty command, a value with a NUL, or a variable no shell can hold.
     """
     if not argv:
         raise ValueError("a job needs a command")
+    if not run_dir.is_absolute():
+        raise ValueError(f"{run_dir} is no absolute path")
     for name in variables or {}:
         if not (name.isascii() and name.isidentifier()):
             raise ValueError(f"{name!r} is not the name of an environment variable")
-    folder = run_dir.absolute()
-    own = {"CONFJOB_RUN_DIR": str(folder), "CONFJOB_RUN_ID": run_id, **(variables or {})}
+    own = {"CONFJOB_RUN_DIR": str(run_dir), "CONFJOB_RUN_ID": run_id, **(variables or {})}
     parts = (
         _HEAD,
-        f"confjob_run={quote(str(folder))}\n",
+        f"confjob_run={quote(str(run_dir))}\n",
         _RECORDS,
         _prepare(unpack),
-        _job(folder, cwd, argv, own, raise_stack=raise_stack),
+        _job(run_dir, cwd, argv, own, raise_stack=raise_stack),
         f"confjob_tidy() {{ {command_line(tidy) if tidy else ':'} >/dev/null 2>&1 </dev/null; }}\n",
         _MAIN,
     )
@@ -203,19 +208,21 @@ def _prepare(unpack: str) -> str:
 
 
 def _job(
-    folder: Path, cwd: str, argv: Sequence[str], variables: Mapping[str, str], *, raise_stack: bool
+    folder: PurePath, cwd: str, argv: Sequence[str], variables: Mapping[str, str], *, raise_stack: bool
 ) -> str:
     lines = (
         "\nconfjob_job() (",
         *((_RAISE_STACK,) if raise_stack else ()),
         f". {quote(str(folder / 'env'))} || exit",
         "unset CONFJOB_FOREGROUND",
+        "confjob_each=${CONFJOB_EACH_NODE-}",
+        "unset CONFJOB_EACH_NODE",
         *(f"{name}={quote(value)}" for name, value in variables.items()),
         "CONFJOB_ATTEMPT=$confjob_attempt CONFJOB_RESUME=$confjob_resume",
         f"export CONFJOB_ATTEMPT CONFJOB_RESUME {' '.join(variables)}",
         '[ -n "$confjob_resume" ] || unset CONFJOB_RESUME',
         f"cd {quote(str(folder / 'workspace' / cwd))} || exit",
-        f"exec {command_line(argv)}",
+        f'exec ${{confjob_each:+"$confjob_each"}} {command_line(argv)}',
         ")\n",
     )
     return "\n".join(lines)

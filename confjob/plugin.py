@@ -23,6 +23,7 @@ from confjob.model import (
     Change,
     Delivery,
     Document,
+    Elsewhere,
     Engine,
     Format,
     Held,
@@ -38,12 +39,13 @@ from confjob.model import (
     Submission,
     require_text,
 )
-from confjob.process import ProcessId, bare_environment, live_sessions
-from confjob.records import Record, read_record, write_record
+from confjob.process import GPU_VARIABLES, ProcessId, bare_environment, live_sessions
+from confjob.records import Record, latest_attempt, read_record, write_record
 from confjob.schema import Schema
 from confjob.tree import MISSING, Json, MissingType
 
 __all__ = [
+    "GPU_VARIABLES",
     "MISSING",
     "Ask",
     "Backend",
@@ -53,6 +55,7 @@ __all__ = [
     "ConfjobError",
     "Delivery",
     "Document",
+    "Elsewhere",
     "Engine",
     "Format",
     "Held",
@@ -78,6 +81,7 @@ __all__ = [
     "bare_environment",
     "builtin_format",
     "hookimpl",
+    "latest_attempt",
     "live_sessions",
     "read_record",
     "text_format",

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from attrs import astuple, frozen
 
-__all__ = ["ProcessId", "bare_environment", "live_sessions"]
+__all__ = ["GPU_VARIABLES", "ProcessId", "bare_environment", "live_sessions"]
 
 _PROC = Path("/proc")
 
@@ -29,11 +29,14 @@ _DEAD = ("Z", "X")
 #: What a record's text may hold, so that neither JSON nor the text form needs escapes.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
+#: Which GPUs a program sees, for each vendor.
+GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+
 #: What a script is started with: enough to find programs, and what this machine says
 #: about itself. The job's own environment is loaded by the script, around the command.
 _KEPT = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
-    *("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"),
+    *GPU_VARIABLES,
 )
 
 

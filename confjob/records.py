@@ -17,6 +17,8 @@ from confjob.tree import Json
 
 __all__ = [
     "Record",
+    "attempts_of",
+    "latest_attempt",
     "read_record",
     "record_bytes",
     "replace_file",
@@ -36,6 +38,20 @@ def read_record(path: Path) -> Record | None:
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def attempts_of(run_dir: Path) -> tuple[int, ...]:
+    """Return the numbers of a run's attempts so far, in order."""
+    try:
+        names = os.listdir(run_dir / "attempts")  # noqa: PTH208 - for thousands of runs
+    except OSError:
+        return ()
+    return tuple(sorted(int(name) for name in names if name.isascii() and name.isdigit()))
+
+
+def latest_attempt(run_dir: Path) -> int:
+    """Return the number of a run's latest attempt; 1 before there is one."""
+    return max(attempts_of(run_dir), default=1)
 
 
 def write_record(path: Path, data: Record) -> None:

@@ -27,6 +27,8 @@ from confjob.errors import RunError
 from confjob.process import ProcessId
 from confjob.records import (
     Record,
+    attempts_of,
+    latest_attempt,
     read_record,
     record_bytes,
     replace_file,
@@ -82,13 +84,12 @@ class RunFolder:
     @property
     def attempts(self) -> tuple[int, ...]:
         """The numbers of the attempts so far, in order."""
-        names = _names(self.path / "attempts")
-        return tuple(sorted(int(name) for name in names if name.isascii() and name.isdigit()))
+        return attempts_of(self.path)
 
     @property
     def attempt(self) -> int:
         """The number of the latest attempt; 1 before there is one."""
-        return max(self.attempts, default=1)
+        return latest_attempt(self.path)
 
     def launch(self, attempt: int | None = None) -> Record | None:
         """Return who launched an attempt (the latest by default), and when."""

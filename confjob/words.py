@@ -67,7 +67,8 @@ def plural(count: float, what: str) -> str:
         >>> plural(1, "run"), plural(2, "run"), plural(1.5, "core")
         ('1 run', '2 runs', '1.5 cores')
     """
-    return f"{count:g} {what}{'' if count == 1 else 's'}"
+    shown = count if isinstance(count, int) else f"{count:g}"
+    return f"{shown} {what}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -312,3 +312,10 @@ def wait_for(path, content, seconds=30):
             return
         time.sleep(0.01)
     raise AssertionError(f"{content!r} never came in {path}")
+
+
+def test_it_does_not_wait_for_a_disk_whose_folder_is_gone(shell, run_dir):
+    """What can't be written down any more is not tried for ever."""
+    path = make(run_dir, ["rm", "-rf", str(run_dir)])
+    assert run(shell, path).returncode == 0
+    assert not run_dir.exists()

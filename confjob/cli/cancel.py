@@ -10,6 +10,7 @@ import click
 from confjob.cli import completing
 from confjob.cli.options import as_json, project_of, selection_of, selection_options
 from confjob.cli.output import echo, echo_json, note, state, table
+from confjob.words import plural
 
 if TYPE_CHECKING:
     from confjob.pipeline.selecting import Selection
@@ -76,4 +77,4 @@ def _ask(project: Project, runs: tuple[str, ...]) -> None:
         ["RUN", "JOB", "STATE", "SUBMITTED", "NAME"],
         [[run["id"], run["job"], run["state"], ago(run["submitted"]), run["name"]] for run in known],
     )
-    agreed(f"Cancel {len(runs)} run{'s' if len(runs) > 1 else ''}?", otherwise="nothing was cancelled")
+    agreed(f"Cancel {plural(len(runs), 'run')}?", otherwise="nothing was cancelled")

@@ -8,7 +8,7 @@ import click
 
 from confjob.cli import completing
 from confjob.cli.completing.command import Completable
-from confjob.cli.options import as_json, project_of
+from confjob.cli.options import as_json, files_option, project_of
 from confjob.cli.output import echo_json, problem_json, safe, style
 
 if TYPE_CHECKING:
@@ -22,14 +22,7 @@ __all__ = ["explain"]
 @click.command(cls=Completable)
 @click.argument("job", shell_complete=completing.jobs)
 @click.argument("path", metavar="[INPUT:]PATH", shell_complete=completing.paths)
-@click.option(
-    "--file",
-    "files",
-    metavar="NAME=PATH",
-    multiple=True,
-    help="Pick another file for an input.",
-    shell_complete=completing.file_choices,
-)
+@files_option
 @as_json
 @click.pass_context
 def explain(ctx: click.Context, job: str, path: str, files: tuple[str, ...], as_json: bool) -> None:
@@ -48,7 +41,7 @@ def explain(ctx: click.Context, job: str, path: str, files: tuple[str, ...], as_
     from confjob.pipeline import read_form
     from confjob.pipeline.explaining import explain as explained
 
-    known = explained(read_form(project_of(ctx), request_of(job, (), (), (), files, None)), path)
+    known = explained(read_form(project_of(ctx), request_of(job, files=files)), path)
     if as_json:
         echo_json(_json(known))
         return

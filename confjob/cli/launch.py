@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from confjob.cli import completing
-from confjob.cli.options import Command, WithExtra, as_json, inputs_options, project_of, request_of
+from confjob.cli.options import WithExtra, all_of, as_json, inputs_options, project_of, request_of
 from confjob.cli.output import echo_json, note, state, warn
 from confjob.errors import ExitCode
 
@@ -21,33 +21,29 @@ if TYPE_CHECKING:
 __all__ = ["carry_out", "launch", "launch_options", "require_one_way"]
 
 
-def launch_options(command: Command) -> Command:
-    """Add the options of what makes a run: those of `launch` and `rerun`."""
-    options = [
-        click.option(
-            "--follow", "-f", is_flag=True, help="Print the job's output until it ends; exit 4 if it fails."
-        ),
-        click.option(
-            "--fg", "foreground", is_flag=True, help="Run in this terminal, with its stdin; Ctrl-C cancels."
-        ),
-        click.option(
-            "--priority",
-            type=click.Choice(["critical", "high", "medium", "low"]),
-            help="Before whom it starts, where runs have to wait; default: medium; of a rerun, as it was.",
-        ),
-        click.option("--name", default="", help="A name for the run."),
-        click.option(
-            "--tag",
-            "tags",
-            multiple=True,
-            help="A tag to find the run by; may be given several times.",
-            shell_complete=completing.tags,
-        ),
-        click.option("--note", "remark", default="", help="A remark that is kept with the run."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+#: The options of what makes a run: those of `launch` and `rerun`.
+launch_options = all_of(
+    click.option(
+        "--follow", "-f", is_flag=True, help="Print the job's output until it ends; exit 4 if it fails."
+    ),
+    click.option(
+        "--fg", "foreground", is_flag=True, help="Run in this terminal, with its stdin; Ctrl-C cancels."
+    ),
+    click.option(
+        "--priority",
+        type=click.Choice(["critical", "high", "medium", "low"]),
+        help="Before whom it starts, where runs have to wait; default: medium; of a rerun, as it was.",
+    ),
+    click.option("--name", default="", help="A name for the run."),
+    click.option(
+        "--tag",
+        "tags",
+        multiple=True,
+        help="A tag to find the run by; may be given several times.",
+        shell_complete=completing.tags,
+    ),
+    click.option("--note", "remark", default="", help="A remark that is kept with the run."),
+)
 
 
 @click.command(cls=WithExtra)
@@ -58,12 +54,8 @@ def launch_options(command: Command) -> Command:
 @click.pass_context
 def launch(
     ctx: click.Context,
+    /,
     job: str,
-    sets: tuple[str, ...],
-    any_sets: tuple[str, ...],
-    inputs: tuple[str, ...],
-    files: tuple[str, ...],
-    target: str | None,
     follow: bool,
     foreground: bool,
     priority: Priority | None,
@@ -71,6 +63,7 @@ def launch(
     tags: tuple[str, ...],
     remark: str,
     as_json: bool,
+    **asked: Any,
 ) -> int:
     """Start JOB with changed inputs.
 
@@ -93,14 +86,12 @@ def launch(
 
     See also: confjob plan shows all of it and starts nothing; confjob status.
     """
-    from attrs import evolve
-
     from confjob.pipeline import launching, make_plan
 
     require_one_way(follow=follow, foreground=foreground)
     project = project_of(ctx)
-    request = request_of(job, sets, any_sets, inputs, files, target, ctx.meta["extra"])
-    plan = make_plan(project, evolve(request, priority=priority))
+    request = request_of(job, extra=ctx.meta["extra"], priority=priority, **asked)
+    plan = make_plan(project, request)
     launched = launching.launch(project, plan, launching.Label(name=name, tags=tags, note=remark))
     return carry_out(project, plan, launched, follow=follow, foreground=foreground, as_json=as_json)
 

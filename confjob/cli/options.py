@@ -12,7 +12,7 @@ from confjob.cli import Settings, completing
 from confjob.cli.completing.command import Completable
 
 if TYPE_CHECKING:
-    from confjob.model import State
+    from confjob.model import Priority, State
     from confjob.pipeline import Request
     from confjob.pipeline.selecting import Selection
     from confjob.project import Project
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Command",
     "WithExtra",
+    "all_of",
     "as_json",
+    "files_option",
     "inputs_options",
     "project_of",
     "request_of",
@@ -29,6 +31,18 @@ __all__ = [
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several options, which `--help` lists in this order."""
+
+    def decorated(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -51,81 +65,75 @@ class WithExtra(Completable):
         return [*super().collect_usage_pieces(ctx), "[-- EXTRA...]"]
 
 
-def inputs_options(command: Command) -> Command:
-    """Add the options that change inputs: those of `plan` and `launch`."""
-    options = [
-        click.option(
-            "--set",
-            "sets",
-            metavar="[INPUT:]PATH=VALUE",
-            multiple=True,
-            help="Set a value. +PATH=VALUE adds a key, PATH- deletes one.",
-            shell_complete=completing.sets,
-        ),
-        click.option(
-            "--set-any",
-            "any_sets",
-            metavar="[INPUT:]PATH=VALUE",
-            multiple=True,
-            help="Set a value of a type that only inference refuses.",
-            shell_complete=completing.sets,
-        ),
-        click.option(
-            "--inputs",
-            "inputs",
-            metavar="FILE",
-            multiple=True,
-            type=click.Path(exists=True, dir_okay=False),
-            help="Read overrides from a YAML, JSON or TOML file.",
-        ),
-        click.option(
-            "--file",
-            "files",
-            metavar="NAME=PATH",
-            multiple=True,
-            help="Pick another file for an input.",
-            shell_complete=completing.file_choices,
-        ),
-        click.option(
-            "--target",
-            metavar="NAME",
-            help="Where to run; default: the job's target, else the default target.",
-            shell_complete=completing.targets,
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+files_option = click.option(
+    "--file",
+    "files",
+    metavar="NAME=PATH",
+    multiple=True,
+    help="Pick another file for an input.",
+    shell_complete=completing.file_choices,
+)
+
+#: The options that change inputs: those of `plan` and `launch`.
+inputs_options = all_of(
+    click.option(
+        "--set",
+        "sets",
+        metavar="[INPUT:]PATH=VALUE",
+        multiple=True,
+        help="Set a value. +PATH=VALUE adds a key, PATH- deletes one.",
+        shell_complete=completing.sets,
+    ),
+    click.option(
+        "--set-any",
+        "any_sets",
+        metavar="[INPUT:]PATH=VALUE",
+        multiple=True,
+        help="Set a value of a type that only inference refuses.",
+        shell_complete=completing.sets,
+    ),
+    click.option(
+        "--inputs",
+        "inputs",
+        metavar="FILE",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False),
+        help="Read overrides from a YAML, JSON or TOML file.",
+    ),
+    files_option,
+    click.option(
+        "--target",
+        metavar="NAME",
+        help="Where to run; default: the job's target, else the default target.",
+        shell_complete=completing.targets,
+    ),
+)
 
 
-def selection_options(command: Command) -> Command:
-    """Add the options that say which runs are meant."""
-    options = [
-        click.option(
-            "--job", metavar="NAME", help="Only runs of this job.", shell_complete=completing.declared_jobs
-        ),
-        click.option(
-            "--state",
-            "states",
-            metavar="STATE",
-            multiple=True,
-            help="Only runs in this state (running, failed, …); may be given several times.",
-            shell_complete=completing.states,
-        ),
-        click.option(
-            "--tag",
-            "tags",
-            multiple=True,
-            help="Only runs with this tag; may be given several times.",
-            shell_complete=completing.tags,
-        ),
-        click.option("--name", help="Only runs of this name.", shell_complete=completing.names),
-        click.option("--older-than", metavar="TIME", help="Only runs that ended longer ago: 30d, 12h."),
-        click.option("--larger-than", metavar="SIZE", help="Only runs whose folder is larger: 500MiB."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+#: The options that say which runs are meant.
+selection_options = all_of(
+    click.option(
+        "--job", metavar="NAME", help="Only runs of this job.", shell_complete=completing.declared_jobs
+    ),
+    click.option(
+        "--state",
+        "states",
+        metavar="STATE",
+        multiple=True,
+        help="Only runs in this state (running, failed, …); may be given several times.",
+        shell_complete=completing.states,
+    ),
+    click.option(
+        "--tag",
+        "tags",
+        multiple=True,
+        help="Only runs with this tag; may be given several times.",
+        shell_complete=completing.tags,
+    ),
+    click.option("--name", help="Only runs of this name.", shell_complete=completing.names),
+    click.option("--older-than", metavar="TIME", help="Only runs that ended longer ago: 30d, 12h."),
+    click.option("--larger-than", metavar="SIZE", help="Only runs whose folder is larger: 500MiB."),
+)
 
 
 def selection_of(
@@ -184,12 +192,14 @@ def project_of(ctx: click.Context) -> Project:
 
 def request_of(
     job: str,
-    sets: tuple[str, ...],
-    any_sets: tuple[str, ...],
-    inputs: tuple[str, ...],
-    files: tuple[str, ...],
-    target: str | None,
+    *,
+    sets: tuple[str, ...] = (),
+    any_sets: tuple[str, ...] = (),
+    inputs: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
+    target: str | None = None,
     extra: tuple[str, ...] = (),
+    priority: Priority | None = None,
 ) -> Request:
     """Return the request that the options make.
 
@@ -208,6 +218,7 @@ def request_of(
         files=pairs,
         target=target,
         extra=extra,
+        priority=priority,
     )
 
 

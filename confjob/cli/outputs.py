@@ -10,6 +10,7 @@ import click
 from confjob.cli import completing
 from confjob.cli.options import as_json, project_of
 from confjob.cli.output import echo_json, note, table
+from confjob.words import plural
 
 if TYPE_CHECKING:
     from confjob.pipeline.results import Output
@@ -56,7 +57,7 @@ def outputs(ctx: click.Context, run: str, folder: Path | None, as_json: bool) ->
     else:
         note("the run has made no files")
     if folder is not None and found:
-        note(f"copied {len(found)} file{'s' if len(found) > 1 else ''} to {folder}")
+        note(f"copied {plural(len(found), 'file')} to {folder}")
 
 
 def _json(output: Output) -> dict[str, object]:

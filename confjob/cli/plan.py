@@ -23,16 +23,7 @@ __all__ = ["plan", "print_preview"]
 @inputs_options
 @as_json
 @click.pass_context
-def plan(
-    ctx: click.Context,
-    job: str,
-    sets: tuple[str, ...],
-    any_sets: tuple[str, ...],
-    inputs: tuple[str, ...],
-    files: tuple[str, ...],
-    target: str | None,
-    as_json: bool,
-) -> None:
+def plan(ctx: click.Context, /, job: str, as_json: bool, **asked: Any) -> None:
     """Show what `launch` with the same arguments would do, and do nothing.
 
     Prints the job script, a unified diff per config file, the command, and the
@@ -52,7 +43,7 @@ def plan(
     from confjob.pipeline.preview import preview
 
     project = project_of(ctx)
-    made = make_plan(project, request_of(job, sets, any_sets, inputs, files, target, ctx.meta["extra"]))
+    made = make_plan(project, request_of(job, extra=ctx.meta["extra"], **asked))
     print_preview(preview(project, made), as_json=as_json)
 
 

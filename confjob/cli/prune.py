@@ -10,6 +10,7 @@ from attrs import evolve
 from confjob.cli.options import as_json, project_of, selection_of, selection_options
 from confjob.cli.output import echo_json, note
 from confjob.cli.rm import runs_and_files, tell_spared
+from confjob.words import plural
 
 if TYPE_CHECKING:
     from confjob.pipeline.removing import Removal
@@ -72,9 +73,7 @@ def _words(what: Removal) -> str:
     from confjob.workspace.sizes import human_size
 
     parts = [runs_and_files(what)] if what.doomed else []
-    parts += [
-        f"{len(found)} {word}{'s' if len(found) > 1 else ''}" for word, found in _kinds(what.waste) if found
-    ]
+    parts += [plural(len(found), word) for word, found in _kinds(what.waste) if found]
     return f"{', '.join(parts)}; {human_size(what.freed)} in all"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,12 +28,8 @@ __all__ = ["rerun"]
 @click.pass_context
 def rerun(
     ctx: click.Context,
+    /,
     run: str,
-    sets: tuple[str, ...],
-    any_sets: tuple[str, ...],
-    inputs: tuple[str, ...],
-    files: tuple[str, ...],
-    target: str | None,
     current: bool,
     dry_run: bool,
     follow: bool,
@@ -43,6 +39,7 @@ def rerun(
     tags: tuple[str, ...],
     remark: str,
     as_json: bool,
+    **asked: Any,
 ) -> int:
     """Run RUN again, as it was or with changes.
 
@@ -60,16 +57,14 @@ def rerun(
       confjob rerun k3f --set learning_rate=0.05 --follow
       confjob rerun k3f --current --dry-run
     """
-    from attrs import evolve
-
     from confjob.pipeline.launching import Label
     from confjob.pipeline.preview import preview
     from confjob.pipeline.rerunning import plan_again
 
     require_one_way(follow=follow, foreground=foreground)
     project = project_of(ctx)
-    request = request_of("", sets, any_sets, inputs, files, target, ctx.meta["extra"])
-    again = plan_again(project, run, evolve(request, priority=priority), current=current)
+    request = request_of("", extra=ctx.meta["extra"], priority=priority, **asked)
+    again = plan_again(project, run, request, current=current)
     if dry_run:
         from confjob.cli.plan import print_preview
 

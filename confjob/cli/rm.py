@@ -9,6 +9,7 @@ import click
 from confjob.cli import completing
 from confjob.cli.options import as_json, project_of, selection_of, selection_options
 from confjob.cli.output import echo_json, note
+from confjob.words import listing, plural
 
 if TYPE_CHECKING:
     from confjob.pipeline.removing import Removal
@@ -99,11 +100,9 @@ def runs_and_files(what: Removal) -> str:
     from confjob.workspace.sizes import human_size
 
     named = f" ({', '.join(what.runs)})" if len(what.runs) <= _FEW else ""
-    runs = f"{len(what.runs)} run{'s' if len(what.runs) > 1 else ''}{named}"
+    runs = f"{plural(len(what.runs), 'run')}{named}"
     whose = "it" if len(what.runs) == 1 else "they"
-    files = (
-        f"{what.outputs} file{'s' if what.outputs > 1 else ''} that {whose} made ({human_size(what.size)})"
-    )
+    files = f"{plural(what.outputs, 'file')} that {whose} made ({human_size(what.size)})"
     return f"{runs} and {files}" if what.outputs else runs
 
 
@@ -114,13 +113,10 @@ _FEW = 5
 def tell_spared(what: Removal) -> None:
     """Say which runs stay for the files that they have made."""
     if what.spared:
-        from confjob.words import listing
         from confjob.workspace.sizes import human_size
 
         names = listing([run.id for run in what.spared])
         files = sum(run.outputs for run in what.spared)
         size = human_size(sum(run.size for run in what.spared))
         stay = "stays" if len(what.spared) == 1 else "stay"
-        note(
-            f"{names} {stay}, with {files} file{'s' if files > 1 else ''} made ({size}); --outputs takes them, too"
-        )
+        note(f"{names} {stay}, with {plural(files, 'file')} made ({size}); --outputs takes them, too")

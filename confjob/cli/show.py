@@ -11,7 +11,7 @@ from click import unstyle
 
 from confjob.cli import completing
 from confjob.cli.completing.command import Completable
-from confjob.cli.options import as_json, project_of
+from confjob.cli.options import as_json, files_option, project_of
 from confjob.cli.output import echo, echo_json, line_of, problem_json, room_of, safe, style, warn
 from confjob.cli.tables import cells, lay_out
 
@@ -27,14 +27,7 @@ _MASK = "••••••"
 
 @click.command(cls=Completable)
 @click.argument("job", shell_complete=completing.jobs)
-@click.option(
-    "--file",
-    "files",
-    metavar="NAME=PATH",
-    multiple=True,
-    help="Pick another file for an input.",
-    shell_complete=completing.file_choices,
-)
+@files_option
 @click.option("--why", is_flag=True, help="Tell what each type rests on, and how sure that is.")
 @click.option("--json-schema", is_flag=True, help="Print the schema of all inputs instead.")
 @as_json
@@ -60,7 +53,7 @@ def show(
     from confjob.pipeline import read_form
     from confjob.pipeline.export import json_schema_of
 
-    form = read_form(project_of(ctx), request_of(job, (), (), (), files, None))
+    form = read_form(project_of(ctx), request_of(job, files=files))
     if json_schema:
         echo_json(json_schema_of(form))
     elif as_json:

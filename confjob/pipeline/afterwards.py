@@ -17,6 +17,7 @@ from confjob.store import RunFolder
 from confjob.track import follow as follow_log
 from confjob.track import read_log, statuses
 from confjob.track import unread as is_unread
+from confjob.words import plural
 from confjob.workspace.layout import Layout
 
 __all__ = ["cancel_runs", "find_runs", "follow", "log_of", "states_of", "status_of", "unread"]
@@ -107,7 +108,7 @@ def _cancel(engine: Engine | None, folders: list[RunFolder]) -> None:
     known = {folder.id: folder.handle for folder in folders}
     missing = {folder.id: folder.path for folder in folders if known[folder.id] is None}
     handles = [handle for handle in known.values() if handle] + list(engine.find(missing).values())
-    with doing(f"ending {len(folders)} run{'s' if len(folders) > 1 else ''}"):
+    with doing(f"ending {plural(len(folders), 'run')}"):
         engine.cancel(handles)
 
 

@@ -15,6 +15,7 @@ from confjob.pipeline.results import Output, outputs_of
 from confjob.pipeline.selecting import Selection, select, size_of
 from confjob.progress import counted, doing
 from confjob.project import Project
+from confjob.words import plural
 from confjob.workspace.collecting import Waste, discard, waste
 from confjob.workspace.shared import alone
 from confjob.workspace.sizes import human_size
@@ -180,7 +181,6 @@ def _doomed(project: Project, name: str) -> Doomed:
 def _precious(runs: Iterable[Doomed]) -> Iterator[Problem]:
     for run in runs:
         if run.outputs:
-            count = f"{run.outputs} file{'s' if run.outputs > 1 else ''}"
-            message = f"{run.id} has made {count} ({human_size(run.size)})"
+            message = f"{run.id} has made {plural(run.outputs, 'file')} ({human_size(run.size)})"
             hint = f"confjob outputs {run.id} --copy DIR fetches them; --outputs removes them as well"
             yield Problem(code="has-outputs", message=message, hint=hint)

@@ -40,10 +40,11 @@ def backend_faults(record: Backend) -> Iterator[str]:
     yield from _name_faults(record.name)
     if not record.summary or "\n" in record.summary:
         yield f"summary is {record.summary!r}, and not one line for people"
-    known = [each.name for each in fields(Resources)]
+    known = [*(each.name for each in fields(Resources)), "priority", "retry"]
     for name in sorted(record.honours - set(known)):
         yield f"honours {name!r}, which is no resource; {did_you_mean(name, known) or known}"
     yield from _function_faults("open", record.open, 1)
+    yield from _function_faults("elsewhere", record.elsewhere, 1)
     if not (isinstance(record.options, type) and has(record.options)):
         yield f"options is {record.options!r}, and not an attrs class: nobody could say what a target may have"
     elif all(each.default is not NOTHING for each in fields(record.options)):

@@ -17,6 +17,7 @@ from confjob.form import Plan, Word
 from confjob.jobscript import script
 from confjob.model import Change, Resources, RunFile, Submission
 from confjob.probe import PROBES, Interpreter
+from confjob.process import GPU_VARIABLES
 from confjob.render.command import FUNCTION, RUNNER
 from confjob.store import Record, RunFolder
 from confjob.tree import MISSING, Json
@@ -28,9 +29,6 @@ from confjob.workspace.unpack import unpack_script
 __all__ = ["Ground", "RunFiles", "change_record", "render"]
 
 _RUNNER_FILE = Path(__file__).parents[1] / "job" / "runner.py"
-
-#: Which GPUs a program sees, for each vendor.
-_GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 #: Above this many bytes of environment, job.sh makes room for it on the stack.
 _LARGE_ENVIRONMENT = 1 << 20
@@ -185,4 +183,4 @@ def _variables(plan: Plan, ground: Ground) -> tuple[dict[str, str], dict[str, st
 
 def _gpu_names(resources: Resources) -> dict[str, str]:
     """`gpus = 0` hides all GPUs; other counts are the engine's to give."""
-    return dict.fromkeys(_GPU_VARIABLES, "") if resources.gpus == 0 else {}
+    return dict.fromkeys(GPU_VARIABLES, "") if resources.gpus == 0 else {}

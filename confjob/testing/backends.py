@@ -98,7 +98,8 @@ def _check_record(backend: Backend, options: Mapping[str, Json]) -> None:
     assert backend.summary, f"{name}: no summary for `confjob plugins list`"
     assert "\n" not in backend.summary, f"{name}: a summary is one line"
     assert has(backend.options), f"{name}: options is {backend.options!r}, and not an attrs class"
-    unknown = sorted(backend.honours - {each.name for each in fields(Resources)})
+    known_needs = {*(each.name for each in fields(Resources)), "priority", "retry"}
+    unknown = sorted(backend.honours - known_needs)
     assert not unknown, f"{name}: honours {unknown}, which are no resources"
     _structured(backend, options)
     known = [each.name.replace("_", "-") for each in fields(backend.options)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -130,6 +131,18 @@ class ProjectFolder:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line; see `run`."""
         return self.run(*self.command, *arguments, code=code, cwd=cwd, **options)
+
+    def answering(
+        self, answer: str, *arguments: str, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line with a terminal at which somebody types an answer."""
+        leader, follower = pty.openpty()
+        try:
+            os.write(leader, f"{answer}\n".encode())
+            return self.confjob(*arguments, code=code, stdin=follower)
+        finally:
+            os.close(leader)
+            os.close(follower)
 
     def told(self, *arguments: str, code: int | None = 0) -> str:
         """Run the command line, and return all that it tells: stdout, then stderr."""

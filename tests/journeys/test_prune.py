@@ -1,8 +1,6 @@
 """What is old goes when it is told to, and what no run needs; never more than that."""
 
 import json
-import os
-import pty
 import subprocess
 
 import pytest
@@ -153,21 +151,8 @@ with in_use(pathlib.Path(".confjob")):
 def test_a_question_comes_first(there):
     run = ran(there, "quiet")
     there.confjob("prune", "--job", "quiet", code=1)
-    leader, follower = pty.openpty()
-    os.write(leader, b"n\n")
-    done = subprocess.run(
-        [*there.command, "prune", "--job", "quiet"],
-        cwd=there.root,
-        env=there.environ,
-        stdin=follower,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    os.close(leader)
-    os.close(follower)
+    done = there.answering("n", "prune", "--job", "quiet", code=130)
     assert f"Remove 1 run ({run})" in done.stderr
-    assert done.returncode == 130
     assert ids(there) == [run]
 
 
@@ -193,3 +178,13 @@ def test_cancel_by_what_is_known_of_runs(there):
     assert [each["id"] for each in there.json("cancel", "--all", "--yes")] == [b]
     assert "no run that goes on" in there.confjob("cancel", "--all", "--yes").stderr
     there.confjob("cancel", code=2)
+
+
+def test_a_hand_that_names_several_runs_to_cancel_is_asked_as_well(there):
+    runs = [there.json("launch", "sleeper")["id"] for _ in range(2)]
+    for run in runs:
+        there.wait(run, "RUNNING")
+    assert "Cancel 2 runs?" in there.answering("n", "cancel", *runs, code=130).stderr
+    assert {run["state"] for run in there.runs()} == {"RUNNING"}
+    there.answering("y", "cancel", *runs)
+    assert {run["state"] for run in there.runs()} == {"CANCELLED"}

@@ -1,9 +1,5 @@
 """Runs are removed when they are over, whole, and with what they made only when told to."""
 
-import os
-import pty
-import subprocess
-
 import pytest
 
 MANIFEST = """
@@ -63,20 +59,8 @@ def test_what_a_run_made_goes_only_when_told_and_what_is_linked_never(there):
 def test_without_yes_somebody_is_asked(there):
     run = ran(there, "quiet")
     assert "nobody to ask" in there.confjob("rm", run, code=1).stderr
-    for answer, left in (("n\n", [run]), ("y\n", [])):
-        leader, follower = pty.openpty()
-        os.write(leader, answer.encode())
-        done = subprocess.run(
-            [*there.command, "rm", run],
-            cwd=there.root,
-            env=there.environ,
-            stdin=follower,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        os.close(leader)
-        os.close(follower)
+    for answer, code, left in (("n", 130, [run]), ("y", 0, [])):
+        done = there.answering(answer, "rm", run, code=code)
         assert f"Remove 1 run ({run})?" in done.stderr
         assert ids(there) == left
     assert "no run" in there.confjob("rm", run, "--yes", code=1).stderr

@@ -53,7 +53,7 @@ LOCAL = Backend(
     summary="this machine, with a queue and GPU slots, without anything to install",
     options=LocalOptions,
     open=_open,
-    honours=frozenset({"cpus", "memory", "gpus", "time"}),
+    honours=frozenset({"cpus", "memory", "gpus", "time", "priority", "retry"}),
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from confjob.builtin.local.queue.door import agent_lives, ring
+from confjob.builtin.local.queue.door import agent_lives, ring, tell
 from confjob.builtin.local.queue.entering import Limits, ticket_of
 from confjob.builtin.local.queue.holding import held
 from confjob.builtin.local.queue.index import Index
@@ -31,6 +31,7 @@ from confjob.plugin import (
     State,
     Status,
     Submission,
+    latest_attempt,
     live_sessions,
     read_record,
 )
@@ -110,7 +111,7 @@ class LocalEngine:
         }
         shells = [Tree(leader=process) for process in parsed.values() if process.alive() is not None]
         if tickets:
-            ring(home())  # what waits is taken out of the queue
+            tell(home())  # what waits is taken out of the queue
         left = end([*queued, *shells], self.limits.grace)
         if foreign:
             raise BackendError(
@@ -169,9 +170,7 @@ def _recorded(run_dir: Path) -> str | None:
     ticket = Ticket.read(run_dir)
     if ticket is not None:
         return _handle(ticket)
-    attempts = (path.name for path in (run_dir / "attempts").glob("[0-9]*"))
-    latest = max((int(name) for name in attempts if name.isdigit()), default=1)
-    start = read_record(run_dir / "attempts" / str(latest) / "start.json") or {}
+    start = read_record(run_dir / "attempts" / str(latest_attempt(run_dir)) / "start.json") or {}
     try:
         return str(ProcessId.parse(str(start.get("process"))))
     except ValueError:

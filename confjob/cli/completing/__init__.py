@@ -8,6 +8,8 @@ nothing but candidates: whatever fails, completion falls silent.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     Candidates = list[CompletionItem[str]]
+    Completer = Callable[[click.Context, click.Parameter, str], Candidates]
 
 __all__ = [
     "STATES",
@@ -74,74 +77,38 @@ def answer(instruction: str) -> int:
     return 1
 
 
-def jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer the manifest's jobs, and scripts and their functions."""
-    from confjob.cli.completing.jobnames import all_jobs
+def _later(module: str, function: str) -> Completer:
+    """Return a completer that is imported by a TAB alone."""
 
-    return all_jobs(ctx, incomplete)
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> Candidates:
+        found: Candidates = getattr(import_module(f"{__name__}.{module}"), function)(ctx, incomplete)
+        return found
 
-
-def declared_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer the manifest's jobs."""
-    from confjob.cli.completing.jobnames import manifest_jobs
-
-    return manifest_jobs(ctx, incomplete)
+    return complete
 
 
-def targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer the manifest's targets, and `local`."""
-    from confjob.cli.completing.jobnames import all_targets
-
-    return all_targets(ctx, incomplete)
-
-
-def file_choices(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer `NAME=`, and behind it the files that may be picked."""
-    from confjob.cli.completing.files import choices
-
-    return choices(ctx, incomplete)
-
-
-def sets(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer `PATH=` of the job on the line, and behind it values."""
-    from confjob.cli.completing.inputs import assignments
-
-    return assignments(ctx, incomplete)
-
-
-def paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer paths of the job on the line."""
-    from confjob.cli.completing.inputs import input_paths
-
-    return input_paths(ctx, incomplete)
-
-
-def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer runs, the newest first."""
-    from confjob.cli.completing.runs import all_runs
-
-    return all_runs(ctx, incomplete)
-
-
-def going_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer the runs that have not ended, the newest first."""
-    from confjob.cli.completing.runs import all_runs
-
-    return all_runs(ctx, incomplete, only_going=True)
-
-
-def tags(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer the tags of the newest runs."""
-    from confjob.cli.completing.runs import known_tags
-
-    return known_tags(ctx, incomplete)
-
-
-def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer the names of the newest runs."""
-    from confjob.cli.completing.runs import known_names
-
-    return known_names(ctx, incomplete)
+#: the manifest's jobs, and scripts and their functions
+jobs = _later("jobnames", "all_jobs")
+#: the manifest's jobs
+declared_jobs = _later("jobnames", "manifest_jobs")
+#: the targets of manifest and settings, and `local`
+targets = _later("jobnames", "all_targets")
+#: `NAME=`, and behind it the files that may be picked
+file_choices = _later("files", "choices")
+#: `PATH=` of the job on the line, and behind it values
+sets = _later("inputs", "assignments")
+#: paths of the job on the line
+paths = _later("inputs", "input_paths")
+#: runs, the newest first
+run_ids = _later("runs", "all_runs")
+#: the runs that have not ended, the newest first
+going_runs = _later("runs", "live_runs")
+#: the tags of the newest runs
+tags = _later("runs", "known_tags")
+#: the names of the newest runs
+names = _later("runs", "known_names")
+#: `no:NAME` of the installed plugins
+plugins = _later("installed", "blockable")
 
 
 def states(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
@@ -149,10 +116,3 @@ def states(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candi
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(name) for name in STATES if name.startswith(incomplete.lower())]
-
-
-def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> Candidates:
-    """Offer `no:NAME` of the installed plugins."""
-    from confjob.cli.completing.installed import blockable
-
-    return blockable(incomplete)

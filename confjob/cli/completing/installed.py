@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from confjob.cli.completing.items import matching
 
 if TYPE_CHECKING:
+    import click
     from click.shell_completion import CompletionItem
 
 __all__ = ["blockable"]
 
 
-def blockable(incomplete: str) -> list[CompletionItem[str]]:
+def blockable(_: click.Context, incomplete: str) -> list[CompletionItem[str]]:
     """Offer `no:NAME` of each plugin that is installed, with the distribution it comes from."""
     return matching({f"no:{name}": about for name, about in sorted(_plugins())}, incomplete)
 

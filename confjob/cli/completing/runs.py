@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-__all__ = ["all_runs", "job_of_run", "known_names", "known_tags"]
+__all__ = ["all_runs", "job_of_run", "known_names", "known_tags", "live_runs"]
 
 #: Shown while nothing of an id is typed. With one letter all are: a shell goes on as far as all agree.
 _MOST = 50
@@ -38,6 +38,11 @@ def all_runs(ctx: click.Context, incomplete: str, *, only_going: bool = False) -
     going = (name for name in found if not only_going or not _ended(os.path.join(folder, name)))
     shown = [name for name, _ in zip(going, range(_MOST), strict=False)] if not incomplete else list(going)
     return [item(name, _about(os.path.join(folder, name))) for name in shown]
+
+
+def live_runs(ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    """Offer runs that are not on the line yet, and have not ended."""
+    return all_runs(ctx, incomplete, only_going=True)
 
 
 def known_tags(ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:

@@ -23,6 +23,7 @@ from confjob.pipeline.doctoring.targets import target_checks
 from confjob.pipeline.doctoring.tools import programs_here
 from confjob.pipeline.doctoring.waiting import side_by_side
 from confjob.project import Project
+from confjob.words import plural
 
 __all__ = ["Check", "Finding", "Mark", "Repaired", "examine", "repair_queue", "verdict"]
 
@@ -50,9 +51,11 @@ def verdict(findings: Iterable[Finding]) -> str:
     """Return the one line that sums up findings."""
     marks = [finding.mark for finding in findings]
     broken, doubtful = marks.count("fail"), marks.count("warn")
-    also = f"; {_counted(doubtful, 'thing')} to know of" if doubtful else ""
+    also = f"; {plural(doubtful, 'thing')} to know of" if doubtful else ""
     if broken:
-        return f"{_counted(broken, 'thing')} that this project needs {'is' if broken == 1 else 'are'} broken{also}"
+        return (
+            f"{plural(broken, 'thing')} that this project needs {'is' if broken == 1 else 'are'} broken{also}"
+        )
     return f"all that this project needs works{also}"
 
 
@@ -70,7 +73,3 @@ def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
         else:
             yield evolve(finding, mark="note", detail="can't be looked at; see above", hint="")
         told.add(trouble)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -7,7 +7,8 @@ import types
 import pytest
 
 from confjob.builtin.local.queue import devices
-from confjob.builtin.local.queue.devices import VARIABLES, found, named, variables
+from confjob.builtin.local.queue.devices import found, named, variables
+from confjob.plugin import GPU_VARIABLES
 
 FIRST, SECOND, THIRD = "GPU-8932f937-d72c-4106", "GPU-89aa0000-0000-0000", "GPU-ffff0000-1111-2222"
 
@@ -185,6 +186,6 @@ def test_a_targets_slots_count_where_no_driver_tells_them():
 
 
 def test_a_job_is_told_its_own_gpus_in_the_words_of_each_vendor():
-    assert variables([FIRST, "1"]) == dict.fromkeys(VARIABLES, f"{FIRST},1")
-    assert set(VARIABLES) == {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"}
-    assert variables([]) == dict.fromkeys(VARIABLES, "")
+    assert variables([FIRST, "1"]) == dict.fromkeys(GPU_VARIABLES, f"{FIRST},1")
+    assert set(GPU_VARIABLES) == {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"}
+    assert variables([]) == dict.fromkeys(GPU_VARIABLES, "")

@@ -8,14 +8,11 @@ woken by whoever submits and by the ends of its runs, and sleeps in between.
 from __future__ import annotations
 
 import contextlib
-import json
+import fcntl
 import logging
 import os
-import select
-import signal
-import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,16 +20,18 @@ from attrs import define, evolve, field
 
 from confjob.builtin.local.queue import devices
 from confjob.builtin.local.queue.capacity import capacity
-from confjob.builtin.local.queue.door import agent_lock, holds_lock, listening, sign
+from confjob.builtin.local.queue.door import agent_lock, holds_lock, sign
 from confjob.builtin.local.queue.gates import EVERYTHING, Gates
 from confjob.builtin.local.queue.index import Index
+from confjob.builtin.local.queue.lives import Live, Lives
 from confjob.builtin.local.queue.looks import Look, look
 from confjob.builtin.local.queue.machine import here
-from confjob.builtin.local.queue.schedule import Holder, Running, Scene, decide
+from confjob.builtin.local.queue.schedule import Holder, Scene, decide
+from confjob.builtin.local.queue.sleep import Sleep, sleeping
 from confjob.builtin.local.queue.slots import Slot, holders, taken
-from confjob.builtin.local.queue.tickets import Facts, Ticket
+from confjob.builtin.local.queue.tickets import Ticket
 from confjob.builtin.local.shell import start_script
-from confjob.builtin.local.trees import Tree, send, survivors
+from confjob.builtin.local.trees import Tree
 from confjob.plugin import BackendError, ProcessId, write_record
 
 __all__ = ["Agent"]
@@ -49,43 +48,8 @@ _SELDOM: Final = 30.0
 #: What job.sh ends with when it can't write that it begins.
 _NO_RECORD: Final = 125
 
-#: Seconds until what was ended by force and lives is ended by force again.
-_ANEW: Final = 1.0
-
 #: Seconds until a run that the disk did not let start is tried again.
 _AGAIN: Final = 5.0
-
-
-@define(kw_only=True)
-class _Live:
-    """A run that has been started.
-
-    Args:
-        ticket: Its ticket.
-        slots: The GPUs that it holds.
-        leader: The shell that runs job.sh.
-        child: The same, if this process started it.
-        watch: A descriptor that can be read once the shell has ended.
-        kill: When it is ended by force, once it has been asked to end.
-    """
-
-    ticket: Ticket
-    slots: tuple[str, ...]
-    leader: ProcessId | None
-    child: subprocess.Popen[bytes] | None = None
-    watch: int | None = None
-    kill: float | None = None
-
-    @property
-    def tree(self) -> Tree:
-        """Its processes."""
-        return Tree(leader=self.leader, run_dir=self.ticket.run_dir)
-
-    def close(self) -> None:
-        """Let go of what watches it."""
-        if self.watch is not None:
-            os.close(self.watch)
-            self.watch = None
 
 
 @define(kw_only=True)
@@ -101,16 +65,13 @@ class Agent:
     idle: float | None = None
     _index: Index = field(init=False)
     _gates: Gates = field(init=False)
+    _lives: Lives = field(factory=Lives, init=False)
     _waiting: dict[str, Ticket] = field(factory=dict, init=False)
-    _live: dict[str, _Live] = field(factory=dict, init=False)
-    #: ended runs with GPUs whose last processes are being ended: when by force
-    _leftovers: dict[Tree, float] = field(factory=dict, init=False)
     _explained: dict[str, str] = field(factory=dict, init=False)
     #: why the disk did not let a run start, by run folder
     _refused: dict[str, str] = field(factory=dict, init=False)
-    _since: float = field(init=False)
-    _stopped: bool = field(default=False, init=False)
-    _is_out: bool = field(default=False, init=False)
+    #: since when there is nothing to do
+    _since: float = field(factory=time.monotonic, init=False)
     #: another's GPU is waited for, of whose end nobody will tell
     _unsure: bool = field(default=False, init=False)
 
@@ -118,7 +79,6 @@ class Agent:
         """Open what it works with."""
         self._index = Index(folder=self.folder)
         self._gates = Gates(self.folder)
-        self._since = time.monotonic()
 
     def run(self) -> bool:
         """Work until there is nothing to do, or TERM comes; False if another agent works already."""
@@ -126,114 +86,98 @@ class Agent:
         if lock is None:
             return False
         try:
-            with listening(self.folder) as bell, _noticing_ends(self) as ends:
+            with sleeping(self.folder) as sleep:
                 self._adopt(self._known())
                 _log.info("serving the queue in %s", self.folder)
-                while not self._stopped and holds_lock(self.folder, lock) and not self._left(lock):
-                    sign(lock)
-                    self._sleep(bell, ends, self._work())
+                self._serve(lock, sleep)
         finally:
-            for live in self._live.values():
-                live.close()
+            self._lives.close()
             self._index.close()
-            if not self._is_out:
-                os.close(lock)
+            os.close(lock)
         return True
 
-    def stop(self) -> None:
-        """Leave as soon as may be; what runs goes on, and what waits waits."""
-        self._stopped = True
+    def _serve(self, lock: int, sleep: Sleep) -> None:
+        while not sleep.told_to_stop and holds_lock(self.folder, lock) and not self._may_leave(lock):
+            sign(lock)
+            seconds = self._work()
+            rung = sleep.until_woken(self._lives.watches(), min(seconds, self._patience()))
+            if rung:
+                self._answer(rung)
 
     def _work(self) -> float:
         """Do what is to be done now; returns the seconds until there may be more."""
-        self._reap()
-        self._enforce()
-        self._end_leftovers()
-        wake = self._start_ready()
-        if self._waiting or self._live or self._leftovers:
+        for seen, live in self._lives.take_over():
+            if seen.phase == "over":
+                self._finish(seen)
+            else:
+                self._not_begun(seen, live)
+        self._lives.enforce_time()
+        self._lives.end_leftovers()
+        self._start_ready()
+        if self._has_work():
             self._since = time.monotonic()
         now = time.time()
-        times = [
-            *([wake] if wake else []),
-            *(at for live in self._live.values() if (at := live.kill or self._deadline(live))),
-            *self._leftovers.values(),
-        ]
-        unsure = self._unsure or self._leftovers or any(map(self._may_surprise, self._live.values()))
-        return min([_SOON if unsure else _SELDOM, *(max(at - now, 0.01) for at in times)])
+        # Those among them that the disk has just refused.
+        times = [at for ticket in self._waiting.values() if (at := ticket.not_before) > now]
+        unsure = self._unsure or self._lives.may_surprise()
+        waits = (max(at - now, 0.01) for at in (*times, *self._lives.times()))
+        return min([_SOON if unsure else _SELDOM, *waits])
 
-    def _may_surprise(self, live: _Live) -> bool:
-        """Whether a run may come to an end, or to the beginning of its time, that nobody tells of."""
-        return live.watch is None or (live.ticket.time is not None and self._deadline(live) is None)
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._lives)
+
+    def _patience(self) -> float:
+        """Return the seconds after which an agent without work leaves."""
+        if self.idle is None or self._has_work():
+            return _SELDOM
+        return max(self._since + self.idle - time.monotonic(), 0)
 
     # What is known
 
     def _known(self) -> list[Ticket]:
         try:
             fresh = not self._index.path.exists()
-            return self._index.rebuild() if fresh else self._current(self._index.live())
+            return self._index.rebuild() if fresh else _current(self._index.live())
         except BackendError as error:
             _log.warning("%s", error.message)
             return []
 
-    def _current(self, tickets: Iterable[Ticket]) -> list[Ticket]:
-        """Return tickets as the run folders have them; the index may be behind."""
-        return [found for ticket in tickets if (found := Ticket.read(ticket.folder)) is not None]
+    def _indexed(self) -> list[Ticket]:
+        try:
+            return _current(self._index.live())
+        except BackendError as error:
+            _log.warning("%s", error.message)
+            return []
+
+    def _answer(self, rung: Sequence[str]) -> None:
+        """Take in the runs that somebody has told of; an empty name is to look at everything again."""
+        told = [Ticket.read(Path(run_dir)) for run_dir in rung if run_dir]
+        self._adopt([*filter(None, told), *(self._indexed() if "" in rung else ())])
+        for ticket in list(self._waiting.values()):
+            self._is_unwanted(ticket)
 
     def _adopt(self, tickets: Iterable[Ticket]) -> None:
         """Take over runs, whatever they are doing."""
         place = here()
-        mine = [ticket for ticket in tickets if ticket.place == place]
-        for seen in look([ticket for ticket in mine if ticket.run_dir not in self._live]):
-            run_dir = seen.ticket.run_dir
+        mine = [ticket for ticket in tickets if ticket.place == place and ticket.run_dir not in self._lives]
+        for seen in look(mine):
             if seen.phase == "waiting":
-                self._waiting[run_dir] = seen.ticket
-                if seen.ticket.attempt > 1 and not any(tree.run_dir == run_dir for tree in self._leftovers):
+                self._waiting[seen.ticket.run_dir] = seen.ticket
+                if seen.ticket.attempt > 1:
                     # An earlier agent may have died before the last attempt's processes did.
-                    self._end_what_is_left(Tree(leader=None, run_dir=run_dir), seen.ticket.grace)
+                    self._lives.end_rest(Tree(leader=None, run_dir=seen.ticket.run_dir), seen.ticket.grace)
             elif seen.phase == "over":
                 self._finish(seen)
             elif seen.phase != "foreign":
-                self._waiting.pop(run_dir, None)
-                self._live[run_dir] = self._watched(
-                    _Live(ticket=seen.ticket, slots=seen.slots, leader=seen.leader)
+                self._waiting.pop(seen.ticket.run_dir, None)
+                self._lives.add(
+                    Live(ticket=seen.ticket, slots=seen.slots, leader=seen.leader, kill=_kill_time(seen))
                 )
-                self._continue_stopping(self._live[run_dir], seen)
-
-    def _watched(self, live: _Live) -> _Live:
-        if live.leader is not None and hasattr(os, "pidfd_open"):
-            with contextlib.suppress(OSError):
-                live.watch = os.pidfd_open(live.leader.pid)
-                if not live.leader.alive():  # another process may have got the number meanwhile
-                    live.close()
-        return live
-
-    def _continue_stopping(self, live: _Live, seen: Look) -> None:
-        """Go on with an end that an earlier agent had begun."""
-        if seen.facts.stop is not None:
-            at = seen.facts.stop.get("at")
-            live.kill = (float(at) if isinstance(at, (int, float)) else time.time()) + live.ticket.grace
 
     # What has ended
 
-    def _reap(self) -> None:
-        """Find out which runs are over."""
-        for live in self._live.values():
-            if live.child is not None:
-                live.child.poll()
-        suspects = [live.ticket for live in self._live.values() if not self._surely_lives(live)]
-        for seen in look(suspects) if suspects else ():
-            if seen.phase == "over":
-                self._live.pop(seen.ticket.run_dir).close()
-                self._finish(seen)
-            elif seen.phase == "waiting":
-                self._not_begun(seen)
-            elif seen.phase == "orphaned":
-                self._live[seen.ticket.run_dir].close()  # it would say for ever that the shell has ended
-
-    def _not_begun(self, seen: Look) -> None:
+    def _not_begun(self, seen: Look, live: Live) -> None:
         """Deal with a script that ended before it wrote that it had begun."""
-        live = self._live.pop(seen.ticket.run_dir)
-        live.close()
         code = live.child.returncode if live.child is not None else None
         if code == _NO_RECORD:
             self._try_again(seen.ticket, "nothing can be written into its folder; is its disk full?")
@@ -244,40 +188,29 @@ class Agent:
             write_record(seen.ticket.records / "end.json", end)
         self._finish(seen)
 
-    def _surely_lives(self, live: _Live) -> bool:
-        if live.child is not None:
-            return live.child.returncode is None
-        return live.leader is not None and live.leader.alive() is True
-
     def _finish(self, seen: Look) -> None:
         """Close a run that is over, or queue its next attempt."""
-        run_dir = seen.ticket.run_dir
-        _log.info("run %s: attempt %d is over", seen.ticket.run, seen.ticket.attempt)
-        current = Ticket.read(seen.ticket.folder)
-        if current is not None and current.attempt > seen.ticket.attempt:
+        ticket = seen.ticket
+        _log.info("run %s: attempt %d is over", ticket.run, ticket.attempt)
+        current = Ticket.read(ticket.folder)
+        if current is not None and current.attempt > ticket.attempt:
             self._adopt([current])  # somebody was quicker to ask for another attempt
             return
         if seen.slots or seen.again is not None:
-            self._end_what_is_left(Tree(leader=seen.leader, run_dir=run_dir), seen.ticket.grace)
+            self._lives.end_rest(Tree(leader=seen.leader, run_dir=ticket.run_dir), ticket.grace)
         try:
             if seen.again is not None:
                 self._queue_again(seen.again)
-                return
-            self._count(seen)
-            self._index.close_runs([run_dir])
+            else:
+                self._count(seen)
+                self._index.close_runs([ticket.run_dir])
         except (OSError, BackendError) as error:
-            _log.warning("run %s: %s", seen.ticket.run, error)
-
-    def _end_what_is_left(self, tree: Tree, grace: float) -> None:
-        if survivors([tree])[tree]:
-            send([tree], signal.SIGTERM)
-            send([tree], signal.SIGCONT)
-            self._leftovers[tree] = time.time() + grace
+            _log.warning("run %s: %s", ticket.run, error)
 
     def _queue_again(self, ticket: Ticket) -> None:
-        # The ticket is the truth and comes first: the folder of the attempt without it would
-        # look like one that was never started.
-        self._waiting[ticket.run_dir] = ticket
+        self._adopt([ticket])
+        # Before it starts: the folder of an attempt without a ticket would look like one that
+        # was never started.
         ticket.write()
         self._index.put([ticket])
 
@@ -290,72 +223,26 @@ class Agent:
         else:
             self._gates.failed(ticket.group, ticket.run, ticket.most_failures)
 
-    # What must end
-
-    def _deadline(self, live: _Live) -> float | None:
-        """Return when a run's time is over; None where it has no limit or has not begun."""
-        if live.ticket.time is None:
-            return None
-        start = Facts.of(live.ticket).start
-        at = (start or {}).get("at")
-        return float(at) + live.ticket.time if isinstance(at, (int, float)) else None
-
-    def _enforce(self) -> None:
-        """End runs whose time is over: TERM, the grace, KILL."""
-        now = time.time()
-        for live in self._live.values():
-            if live.kill is not None and now >= live.kill:
-                send([live.tree], signal.SIGKILL)
-                live.kill = now + _ANEW
-            elif live.kill is None and (at := self._deadline(live)) is not None and now >= at:
-                self._ask_to_end(live, now)
-
-    def _ask_to_end(self, live: _Live, now: float) -> None:
-        with contextlib.suppress(OSError):  # the end comes all the same
-            write_record(
-                live.ticket.records / "stop.json", {"why": "time", "limit": live.ticket.time, "at": now}
-            )
-        send([live.tree], signal.SIGTERM)
-        send([live.tree], signal.SIGCONT)
-        live.kill = now + live.ticket.grace
-
-    def _end_leftovers(self) -> None:
-        """End what ended runs with GPUs have left behind, so that their GPUs are free."""
-        left = survivors(self._leftovers) if self._leftovers else {}
-        for tree, pids in left.items():
-            if not pids:
-                del self._leftovers[tree]
-            elif time.time() >= self._leftovers[tree]:
-                send([tree], signal.SIGKILL)
-                self._leftovers[tree] = time.time() + _ANEW
-
     # What may start
 
-    def _start_ready(self) -> float | None:
+    def _start_ready(self) -> None:
+        self._unsure = False
         if not self._waiting:
-            self._unsure = False
-            return None
-        running = [Running(ticket=live.ticket, slots=live.slots) for live in self._live.values()]
-        scene = Scene(capacity=capacity(), held=self._held(running), paused=self._paused(), now=time.time())
-        # The processes of an attempt and of the next one can't be told apart.
-        unclean = {tree.run_dir for tree in self._leftovers}
-        ready = [ticket for ticket in self._waiting.values() if ticket.run_dir not in unclean]
+            return
+        running = self._lives.running()
+        own = {slot: Holder(run=run.ticket.run) for run in running for slot in run.slots}
+        others = self._held_by_others(own.keys())
+        self._unsure = bool(others)
+        scene = Scene(capacity=capacity(), held={**others, **own}, paused=self._paused(), now=time.time())
+        ready = [ticket for ticket in self._waiting.values() if self._lives.is_clean(ticket.run_dir)]
         decision = decide(ready, running, scene)
         for ticket, slots in decision.starts:
-            if not self._is_cancelled(ticket):
+            if not self._is_unwanted(ticket):
                 self._try(ticket, slots)
-        by_dir = {ticket.run: ticket.run_dir for ticket in self._waiting.values()}
-        told = {by_dir[run]: why for run, why in decision.reasons.items() if run in by_dir}
-        told |= {run_dir: "" for run_dir in self._refused if run_dir not in told}
-        self._explain({run_dir: self._with_refusal(run_dir, why) for run_dir, why in told.items()})
-        # Those among them that the disk has just refused.
-        times = [at for ticket in self._waiting.values() if (at := ticket.not_before) > scene.now]
-        return min(times, default=None)
+        reasons = {ticket.run_dir: decision.reasons.get(ticket.run, "") for ticket in self._waiting.values()}
+        self._explain(reasons)
 
-    def _with_refusal(self, run_dir: str, why: str) -> str:
-        return "; ".join(filter(None, [self._refused.get(run_dir), why]))
-
-    def _is_cancelled(self, ticket: Ticket) -> bool:
+    def _is_unwanted(self, ticket: Ticket) -> bool:
         """Whether nobody wants a run to start any more; it is taken out of the queue then."""
         if ticket.folder.is_dir() and not (ticket.folder / "cancel.json").exists():
             return False
@@ -365,13 +252,10 @@ class Agent:
             self._index.close_runs([ticket.run_dir])
         return True
 
-    def _held(self, running: Iterable[Running]) -> dict[str, Holder]:
-        """Return who has each GPU that somebody waits for."""
-        own = {slot: Holder(run=run.ticket.run) for run in running for slot in run.slots}
+    def _held_by_others(self, own: Iterable[str]) -> dict[str, Holder]:
+        """Return who else has each GPU that somebody waits for."""
         wanted = {slot for ticket in self._waiting.values() if ticket.gpus for slot in ticket.slots}
-        others = holders(wanted - own.keys())
-        self._unsure = bool(others)
-        return {**others, **own}
+        return holders(wanted - set(own))
 
     def _paused(self) -> dict[str, str]:
         paused = self._gates.paused()
@@ -380,10 +264,15 @@ class Agent:
         return dict.fromkeys(groups, everywhere) if everywhere else paused
 
     def _explain(self, reasons: dict[str, str]) -> None:
+        """Write down why runs wait; where the disk has refused one, that first."""
+        told = {
+            run_dir: "; ".join(filter(None, [self._refused.get(run_dir), why]))
+            for run_dir, why in reasons.items()
+        }
         if self._index.reopened():  # made anew, and so without what was written there
             self._explained = {}
-        changed = {run_dir: why for run_dir, why in reasons.items() if self._explained.get(run_dir) != why}
-        self._explained = reasons
+        changed = {run_dir: why for run_dir, why in told.items() if self._explained.get(run_dir) != why}
+        self._explained = told
         if changed:
             with contextlib.suppress(BackendError):
                 self._index.explain(changed)
@@ -410,91 +299,65 @@ class Agent:
         self._refused[ticket.run_dir] = why
         self._waiting[ticket.run_dir] = evolve(ticket, not_before=time.time() + _AGAIN)
 
-    def _start(self, ticket: Ticket, slots: list[Slot]) -> None:
+    def _start(self, ticket: Ticket, slots: Sequence[Slot]) -> None:
         names = tuple(slot.name for slot in slots)
         launch = {"launcher": str(ProcessId.current()), "at": time.time(), "slots": list(names)}
         write_record(ticket.records / "launch.json", launch)
         for slot in slots:
             slot.note(ticket.run, ticket.run_dir)
-        shell = start_script(
+        child = start_script(
             ticket.folder,
-            {
-                **ticket.environment,
-                **(devices.variables(names) if names else {}),
-                "CONFJOB_ATTEMPT": str(ticket.attempt),
-                **({"CONFJOB_RESUME": ticket.resume} if ticket.resume else {}),
-            },
+            {**ticket.environment, **(devices.variables(names) if names else {}), **_told(ticket)},
             descriptors=[slot.descriptor for slot in slots],
             umask=ticket.umask,
         )
-        leader = ProcessId.of(shell.pid)  # not reaped yet, so it is there even if it has ended
+        leader = ProcessId.of(child.pid)  # not reaped yet, so it is there even if it has ended
         for slot in slots:
             with contextlib.suppress(OSError):  # it runs, and has the lock
                 slot.note(ticket.run, ticket.run_dir, leader)
         del self._waiting[ticket.run_dir]
         self._refused.pop(ticket.run_dir, None)
-        _log.info(
-            "run %s: attempt %d starts%s", ticket.run, ticket.attempt, f" on {', '.join(names)}" * bool(names)
-        )
-        live = _Live(ticket=ticket, slots=names, leader=leader, child=shell)
-        self._live[ticket.run_dir] = self._watched(live)
+        where = f" on {', '.join(names)}" if names else ""
+        _log.info("run %s: attempt %d starts%s", ticket.run, ticket.attempt, where)
+        self._lives.add(Live(ticket=ticket, slots=names, leader=leader, child=child))
 
-    # When to wake and when to leave
+    # When to leave
 
-    def _sleep(self, bell: int, ends: int, seconds: float) -> None:
-        watches = [live.watch for live in self._live.values() if live.watch is not None]
-        idle = [] if self.idle is None else [max(self._since + self.idle - time.monotonic(), 0)]
-        quiet = not (self._waiting or self._live or self._leftovers)
-        poll = select.poll()
-        for descriptor in (bell, ends, *watches):
-            poll.register(descriptor, select.POLLIN)
-        limit = min([seconds, *(idle if quiet else [])])
-        ready = [descriptor for descriptor, _ in poll.poll(limit * 1000 + 1)]
-        if ends in ready:
-            os.read(ends, 4096)
-        if bell in ready:
-            self._answer(bell)
-
-    def _answer(self, bell: int) -> None:
-        """Take in the runs that the bell was rung for."""
-        text = b""
-        with contextlib.suppress(BlockingIOError):
-            while True:  # whoever writes writes whole lines
-                text += os.read(bell, 65536)
-        lines = text.decode("ascii").splitlines()
-        if "" in lines:
-            self._adopt(self._current(self._live_tickets()))
-        tickets = (Ticket.read(Path(json.loads(line))) for line in dict.fromkeys(lines) if line)
-        self._adopt(ticket for ticket in tickets if ticket is not None)
-        for ticket in list(self._waiting.values()):
-            self._is_cancelled(ticket)
-
-    def _live_tickets(self) -> list[Ticket]:
-        try:
-            return self._index.live()
-        except BackendError as error:
-            _log.warning("%s", error.message)
-            return []
-
-    def _left(self, lock: int) -> bool:
-        """Leave if there has been nothing to do for long enough; returns whether the lock is let go.
+    def _may_leave(self, lock: int) -> bool:
+        """Let go of the lock if there has been nothing to do for long enough; returns whether.
 
         Whoever submits writes to the index before looking for an agent. So within a
         transaction either the run is seen here, or the lock is seen free there.
         """
-        if self.idle is None or self._waiting or self._live or self._leftovers:
-            return False
-        if time.monotonic() - self._since < self.idle:
+        if self.idle is None or self._has_work() or time.monotonic() - self._since < self.idle:
             return False
         with contextlib.suppress(BackendError), self._index.changing():
             # What is another container's, or has lost its folder, is nothing to wait for.
-            if not any(ticket.place == here() for ticket in self._current(self._index.live())):
-                os.close(lock)
-                self._is_out = True
+            if not any(ticket.place == here() for ticket in _current(self._index.live())):
+                fcntl.flock(lock, fcntl.LOCK_UN)
                 return True
-        self._adopt(self._current(self._live_tickets()))
+        self._adopt(self._indexed())
         self._since = time.monotonic()
         return False
+
+
+def _current(tickets: Iterable[Ticket]) -> list[Ticket]:
+    """Return tickets as the run folders have them; the index may be behind."""
+    return [found for ticket in tickets if (found := Ticket.read(ticket.folder)) is not None]
+
+
+def _kill_time(seen: Look) -> float | None:
+    """Return when a run is ended by force that an earlier agent had asked to end."""
+    if seen.facts.stop is None:
+        return None
+    at = seen.facts.stop.get("at")
+    return (float(at) if isinstance(at, (int, float)) else time.time()) + seen.ticket.grace
+
+
+def _told(ticket: Ticket) -> dict[str, str]:
+    """Return what an attempt is told of itself."""
+    resume = {"CONFJOB_RESUME": ticket.resume} if ticket.resume else {}
+    return {"CONFJOB_ATTEMPT": str(ticket.attempt), **resume}
 
 
 def _locked(names: Iterable[str]) -> Iterator[Slot]:
@@ -504,28 +367,3 @@ def _locked(names: Iterable[str]) -> Iterator[Slot]:
         if isinstance(slot, Holder):
             return
         yield slot
-
-
-@contextlib.contextmanager
-def _noticing_ends(agent: Agent) -> Iterator[int]:
-    """Yield what can be read once a child has ended or a signal came; TERM and INT stop the agent."""
-    reader, writer = os.pipe()
-    for descriptor in (reader, writer):
-        os.set_blocking(descriptor, False)
-    before = {
-        number: signal.signal(number, handler)
-        for number, handler in (
-            (signal.SIGCHLD, lambda *_: None),
-            (signal.SIGTERM, lambda *_: agent.stop()),
-            (signal.SIGINT, lambda *_: agent.stop()),
-        )
-    }
-    previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    try:
-        yield reader
-    finally:
-        signal.set_wakeup_fd(previous)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)

@@ -17,10 +17,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["VARIABLES", "found", "named", "present", "variables"]
+from confjob.plugin import GPU_VARIABLES
 
-#: The variables that tell a job which GPUs are its own.
-VARIABLES: Final = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+__all__ = ["found", "named", "present", "variables"]
 
 #: Seconds that the driver's command may take.
 _PATIENCE: Final = 20.0
@@ -71,7 +70,7 @@ def present() -> int:
 
 def variables(slots: Sequence[str]) -> dict[str, str]:
     """Return what tells a job that these are its GPUs, for each vendor."""
-    return dict.fromkeys(VARIABLES, ",".join(slots))
+    return dict.fromkeys(GPU_VARIABLES, ",".join(slots))
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from confjob.plugin import ProcessId, bare_environment
+from confjob.plugin import GPU_VARIABLES, ProcessId, bare_environment
 
 __all__ = [
     "LOG",
@@ -28,6 +28,7 @@ __all__ = [
     "ring",
     "sign",
     "stop_agent",
+    "tell",
 ]
 
 #: The agent's own log.
@@ -62,10 +63,12 @@ def ring(folder: Path, run_dirs: Iterable[str] = ()) -> None:
     """
     if not agent_lives(folder):
         _start(folder)  # it reads the whole index when it begins
-    _tell(folder, [json.dumps(run_dir) + "\n" for run_dir in run_dirs] or ["\n"])
+    tell(folder, run_dirs)
 
 
-def _tell(folder: Path, lines: Iterable[str]) -> None:
+def tell(folder: Path, run_dirs: Iterable[str] = ()) -> None:
+    """Tell the agent of runs, if there is one; none to make it look again at everything."""
+    lines = [json.dumps(run_dir) + "\n" for run_dir in run_dirs] or ["\n"]
     with contextlib.suppress(OSError), _bell(folder, os.O_WRONLY | os.O_NONBLOCK) as bell:
         os.set_blocking(bell, True)  # a full pipe is soon read
         for line in lines:
@@ -156,7 +159,7 @@ def stop_agent(folder: Path, seconds: float = 10.0) -> bool:
             return False
         process = agent_process(folder)
         if process is None:
-            _tell(folder, ["\n"])  # it could not sign when it came
+            tell(folder)  # it could not sign when it came
         elif process.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGTERM)
@@ -188,9 +191,7 @@ def _start(folder: Path) -> None:
     """Start an agent that outlives this process and its terminal; if another is quicker, it leaves."""
     environment = bare_environment() | {name: os.environ[name] for name in _KEPT if name in os.environ}
     # A session's own devices are for its jobs (the ticket has them), not for everyone's agent.
-    environment = {
-        name: value for name, value in environment.items() if not name.endswith("_VISIBLE_DEVICES")
-    }
+    environment = {name: value for name, value in environment.items() if name not in GPU_VARIABLES}
     _started[:] = [agent for agent in _started if agent.poll() is None]
     with (folder / LOG).open("ab") as log:
         agent = subprocess.Popen(

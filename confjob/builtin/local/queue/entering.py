@@ -12,7 +12,7 @@ from confjob.builtin.local.queue import devices
 from confjob.builtin.local.queue.capacity import capacity
 from confjob.builtin.local.queue.machine import here
 from confjob.builtin.local.queue.tickets import ASKED, Ticket
-from confjob.plugin import BackendError, Submission, bare_environment
+from confjob.plugin import BackendError, Submission, bare_environment, latest_attempt
 
 __all__ = ["Limits", "group_of", "ticket_of"]
 
@@ -58,7 +58,7 @@ def ticket_of(item: Submission, limits: Limits) -> Ticket:
             f"run {item.run} would wait for ever: it needs {'; '.join(lacks)}",
             hint="[jobs.NAME.resources] says what it needs, slots of the target which GPUs there are",
         )
-    attempt = _attempt(item.run_dir)
+    attempt = latest_attempt(item.run_dir)
     return Ticket(
         run=item.run,
         run_dir=str(item.run_dir),
@@ -82,11 +82,6 @@ def ticket_of(item: Submission, limits: Limits) -> Ticket:
         environment=bare_environment(),
         umask=_umask(),
     )
-
-
-def _attempt(run_dir: Path) -> int:
-    names = [path.name for path in (run_dir / "attempts").glob("[0-9]*")]
-    return max((int(name) for name in names if name.isdigit()), default=1)
 
 
 def _umask() -> int:
