@@ -20,6 +20,7 @@ from confjob.model import (
     Change,
     Delivery,
     Document,
+    Elsewhere,
     InputSpec,
     JobSpec,
     Node,
@@ -329,6 +330,8 @@ class Plan:
     invocation: Invocation
     priority: Priority = "medium"
     warnings: tuple[Problem, ...] = ()
+    #: how things are called for the job, where it does not see this machine's folders
+    elsewhere: Elsewhere | None = None
 
     @property
     def job(self) -> JobSpec:

@@ -69,7 +69,7 @@ def _going(project: Project, selection: Selection) -> tuple[str, ...]:
 
 def _ask(project: Project, runs: tuple[str, ...]) -> None:
     from confjob.cli.asking import agreed
-    from confjob.cli.times import ago
+    from confjob.times import ago
     from confjob.pipeline.afterwards import status_of
 
     known = [status_of(project, run) for run in runs]

@@ -28,6 +28,7 @@ __all__ = [
     "request_of",
     "selection_of",
     "selection_options",
+    "target_option",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -74,6 +75,13 @@ files_option = click.option(
     shell_complete=completing.file_choices,
 )
 
+target_option = click.option(
+    "--target",
+    metavar="NAME",
+    help="Where to run; default: the job's target, else the default target.",
+    shell_complete=completing.targets,
+)
+
 #: The options that change inputs: those of `plan` and `launch`.
 inputs_options = all_of(
     click.option(
@@ -101,11 +109,14 @@ inputs_options = all_of(
         help="Read overrides from a YAML, JSON or TOML file.",
     ),
     files_option,
+    target_option,
     click.option(
-        "--target",
-        metavar="NAME",
-        help="Where to run; default: the job's target, else the default target.",
-        shell_complete=completing.targets,
+        "--set-var",
+        "variables",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Set a variable of the target.",
+        shell_complete=completing.variables,
     ),
 )
 
@@ -198,6 +209,7 @@ def request_of(
     inputs: tuple[str, ...] = (),
     files: tuple[str, ...] = (),
     target: str | None = None,
+    variables: tuple[str, ...] = (),
     extra: tuple[str, ...] = (),
     priority: Priority | None = None,
 ) -> Request:
@@ -217,6 +229,7 @@ def request_of(
         inputs=tuple(Path(path).absolute() for path in inputs),
         files=pairs,
         target=target,
+        variables=variables,
         extra=extra,
         priority=priority,
     )

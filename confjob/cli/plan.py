@@ -66,6 +66,7 @@ def _json(shown: Preview) -> dict[str, Any]:
         "command": shown.command,
         "python": shown.python,
         "script": shown.script,
+        "submission": shown.submission,
         "warnings": [problem_json(problem) for problem in shown.warnings],
     }
 
@@ -75,6 +76,9 @@ def _print(shown: Preview) -> None:
     place = f" of {shown.target_where}" if shown.target_where else ""
     _heading(f"job script, target {shown.target}{place} (RUN stands for the run's id)")
     click.echo(style(shown.script.rstrip(), dim=True))
+    if len(shown.submission.splitlines()) > 1 or shown.script.splitlines() == []:
+        _heading(f"what {shown.target} is given")
+        click.echo(style(shown.submission.rstrip(), dim=True))
     for path, diff in shown.diffs.items():
         _heading(path)
         for line in patch(diff):

@@ -77,7 +77,7 @@ def group_words(group: str) -> str:
 
 
 def _row(entry: Entry, now: float, *, alone: bool, default: bool) -> Iterator[str]:
-    from confjob.cli.times import clock
+    from confjob.times import clock
 
     ticket = entry.ticket
     yield ticket.run

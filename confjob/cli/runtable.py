@@ -49,7 +49,7 @@ def run_lines(
 
 
 def _row(run: Run, now: float, changed: Collection[str] | None) -> Iterator[str]:
-    from confjob.cli.times import ago, clock, ran
+    from confjob.times import ago, clock, ran
     from confjob.words import changed_to
 
     seconds = ran(run, now)

@@ -11,7 +11,7 @@ from click import unstyle
 
 from confjob.cli import completing
 from confjob.cli.completing.command import Completable
-from confjob.cli.options import as_json, files_option, project_of
+from confjob.cli.options import as_json, files_option, project_of, target_option
 from confjob.cli.output import echo, echo_json, line_of, problem_json, room_of, safe, style, warn
 from confjob.cli.tables import cells, lay_out
 
@@ -28,12 +28,19 @@ _MASK = "••••••"
 @click.command(cls=Completable)
 @click.argument("job", shell_complete=completing.jobs)
 @files_option
+@target_option
 @click.option("--why", is_flag=True, help="Tell what each type rests on, and how sure that is.")
 @click.option("--json-schema", is_flag=True, help="Print the schema of all inputs instead.")
 @as_json
 @click.pass_context
 def show(
-    ctx: click.Context, job: str, files: tuple[str, ...], why: bool, json_schema: bool, as_json: bool
+    ctx: click.Context,
+    job: str,
+    files: tuple[str, ...],
+    target: str | None,
+    why: bool,
+    json_schema: bool,
+    as_json: bool,
 ) -> None:
     """Show every input of JOB: path, type, value, constraints, file and line.
 
@@ -53,7 +60,7 @@ def show(
     from confjob.pipeline import read_form
     from confjob.pipeline.export import json_schema_of
 
-    form = read_form(project_of(ctx), request_of(job, files=files))
+    form = read_form(project_of(ctx), request_of(job, files=files, target=target))
     if json_schema:
         echo_json(json_schema_of(form))
     elif as_json:

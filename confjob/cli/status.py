@@ -104,7 +104,7 @@ def _facts(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _times(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    from confjob.cli.times import ago, duration, moment, ran
+    from confjob.times import ago, duration, moment, ran
 
     yield "submitted", f"{moment(known['submitted'])} ({ago(known['submitted'])})"
     seconds = ran(known)

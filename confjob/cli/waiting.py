@@ -103,7 +103,7 @@ class Waiting:
 
 def told(activity: Activity, seconds: float) -> str:
     """Return an activity in words: `copying: 1.5 GiB of 3.0 GiB (50 %), 12 s`."""
-    from confjob.cli.times import clock
+    from confjob.times import clock
     from confjob.workspace.sizes import human_size
 
     def amount(number: int) -> str:

@@ -185,7 +185,7 @@ def _lines(watched: Watched, *, until_done: bool, as_json: bool) -> bool:
 
 
 def _line(run: Run) -> str:
-    from confjob.cli.times import moment
+    from confjob.times import moment
 
     name = state(run["state"], f"{run['state']:<9}")
     words = moment(time.time()), run["id"], name, line_of(run["job"]), line_of(run["reason"])

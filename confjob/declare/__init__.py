@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from confjob.declare.manifest import Declared, Manifest, manifest_schema, read_manifest
 from confjob.declare.settings import read_settings, with_settings
-from confjob.declare.targets import find_target, known_targets, open_engine
+from confjob.declare.targets import (
+    declared_target,
+    elsewhere_of,
+    fill_target,
+    find_target,
+    known_targets,
+    open_engine,
+)
+from confjob.declare.templates import expanded
 from confjob.errors import InputError
 from confjob.model import JobSpec, Source
 from confjob.project import Project
@@ -17,6 +25,10 @@ from confjob.words import did_you_mean, listing
 __all__ = [
     "Declared",
     "declare",
+    "declared_target",
+    "elsewhere_of",
+    "expanded",
+    "fill_target",
     "find_target",
     "known_targets",
     "manifest_schema",

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from attrs import NOTHING, field, fields, frozen, has, resolve_types
 
+from confjob.declare.policy import rule_faults
 from confjob.declare.structure import is_union, kebab, problem_at, refusal, structure
 from confjob.errors import ManifestError
 from confjob.keypath import KeyPath
@@ -21,6 +22,7 @@ __all__ = [
     "FlagTable",
     "JobTable",
     "Manifest",
+    "PolicyTable",
     "ResourcesTable",
     "RetryTable",
     "RunConfigTable",
@@ -99,6 +101,8 @@ class JobTable:
     description: str = ""
     python: str | None = None
     env: dict[str, str] = field(factory=dict)
+    env_pass: list[str] = field(factory=list)
+    launcher: Literal["torchrun"] | None = None
     target: str | None = None
     deliver: Literal["file", "flags"] = "file"
     flag_style: Literal["space", "equals", "bare"] = "space"
@@ -117,12 +121,20 @@ class WorkspaceTable:
 
 
 @frozen(kw_only=True)
+class PolicyTable:
+    """`[policy]`: what targets may not ask for."""
+
+    forbid: list[str] = field(factory=list)
+
+
+@frozen(kw_only=True)
 class Manifest:
     """The whole `launch.toml`."""
 
     jobs: dict[str, JobTable] = field(factory=dict)
     workspace: WorkspaceTable = field(factory=WorkspaceTable)
     targets: dict[str, dict[str, Any]] = field(factory=dict)
+    policy: PolicyTable = field(factory=PolicyTable)
     sweeps: dict[str, dict[str, Any]] = field(factory=dict)
     plugins: list[str] = field(factory=list)
     default_target: str | None = None
@@ -142,7 +154,7 @@ def read_manifest(document: Document) -> Manifest:
     Raises:
         ManifestError: With a problem for every unknown key, wrong type and missing key.
     """
-    odd = [*_odd_jobs(document), *_odd_size(document)]
+    odd = [*_odd_jobs(document), *_odd_size(document), *rule_faults(document)]
     try:
         manifest = structure(document, KeyPath(), Manifest)
     except ManifestError as error:

@@ -173,11 +173,20 @@ class _Reader:
             description=self.table.description or base.description,
             python=self.table.python,
             target=self.table.target,
+            env_pass=self._passed(),
+            launcher=self.table.launcher,
             retry=self._retry(),
             deliver="flags" if self._has_flags() else self.table.deliver,
             flag_style=self.table.flag_style,
             where=self.document.where(self.at),
         )
+
+    def _passed(self) -> tuple[str, ...]:
+        for number, name in enumerate(self.table.env_pass):
+            if not (name.isascii() and name.isidentifier()):
+                at = self.at.join(("env-pass", number))
+                self._problem(at, f"{name!r} is not the name of an environment variable")
+        return tuple(self.table.env_pass)
 
     def _retry(self) -> Retry:
         table, at = self.table.retry, self.at.child("retry")
@@ -395,7 +404,7 @@ class _Reader:
         return below or {KeyPath(): Node(value={})}
 
     def _check_names(self, specs: Iterable[InputSpec]) -> None:
-        taken = {"run-config", "resources", "env"}
+        taken = {"run-config", "resources", "env", "target"}
         for spec in specs:
             names = {spec.name, spec.input}
             for name in sorted(taken & names):

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from attrs import evolve, field, fields, frozen
 
 from confjob.declare.environs import environs, faults
-from confjob.declare.manifest import ResourcesTable, table_schema
+from confjob.declare.manifest import PolicyTable, ResourcesTable, table_schema
+from confjob.declare.policy import rule_faults
 from confjob.declare.structure import problem_at, refusal, structure
 from confjob.errors import ConfjobError, ManifestError
 from confjob.keypath import KeyPath
@@ -43,6 +44,7 @@ class SettingsTable:
     targets: dict[str, dict[str, Any]] = field(factory=dict)
     env: dict[str, str] = field(factory=dict)
     resources: ResourcesTable = field(factory=ResourcesTable)
+    policy: PolicyTable = field(factory=PolicyTable)
 
 
 @frozen(kw_only=True)
@@ -174,7 +176,7 @@ def _keys(tree: Mapping[str, Json]) -> Iterator[KeyPath]:
 
 
 def _order(key: KeyPath) -> tuple[int, str]:
-    known = (STATE_DIR, "default-target", "targets", "resources", "env")
+    known = (STATE_DIR, "default-target", "targets", "policy", "resources", "env")
     return known.index(str(key[0])), str(key)
 
 
@@ -184,7 +186,7 @@ def _table(document: Document) -> SettingsTable:
     Raises:
         ManifestError: With a problem for every fault.
     """
-    odd = [*_odd_environs(document), *_odd_state_dir(document)]
+    odd = [*_odd_environs(document), *_odd_state_dir(document), *rule_faults(document)]
     try:
         table = structure(document, KeyPath(), SettingsTable)
     except ManifestError as error:

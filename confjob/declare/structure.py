@@ -27,24 +27,22 @@ from cattrs.gen import make_dict_structure_fn, override
 from confjob.errors import ManifestError
 from confjob.form import is_secret_name
 from confjob.keypath import KeyPath
-from confjob.model import Document, Node, Problem, Source
+from confjob.model import Document, Node, Problem, Source, Target
 from confjob.tree import Json, get
 from confjob.words import did_you_mean, listing
 
-__all__ = ["is_union", "kebab", "problem_at", "refusal", "structure", "structure_value"]
+__all__ = ["is_union", "kebab", "problem_at", "refusal", "structure", "structure_options", "structure_value"]
 
 Record = TypeVar("Record")
 
 
-def structure(document: Document, at: KeyPath, kind: type[Record], without: str = "") -> Record:
-    """Return the table at `at`, less the key `without`, as a record of the attrs class `kind`.
+def structure(document: Document, at: KeyPath, kind: type[Record]) -> Record:
+    """Return the table at `at` as a record of the attrs class `kind`.
 
     Raises:
         ManifestError: With a problem for every unknown key, wrong type and missing key.
     """
     value = get(document.tree, at)
-    if without and isinstance(value, dict):
-        value = {key: item for key, item in value.items() if key != without}
     try:
         return _CONVERTER.structure(value, kind)
     except (BaseValidationError, TypeError, ValueError) as error:
@@ -59,6 +57,19 @@ def structure_value(value: Json, kind: type[Record], name: str) -> Record:
     """
     source = Source(input=name, path=None, root=Path())
     return structure(Document(source=source, nodes={KeyPath(): Node(value=value)}), KeyPath(), kind)
+
+
+def structure_options(target: Target, kind: type) -> list[Problem]:
+    """Return what keeps a target's options from being a record of the attrs class `kind`."""
+    at = KeyPath(("targets", target.name))
+    whole = {"targets": {target.name: dict(target.options)}}
+    nowhere = Source(input=str(at), path=None, root=Path())
+    document = target.document or Document(source=nowhere, nodes={KeyPath(): Node(value=whole)})
+    try:
+        _CONVERTER.structure(dict(target.options), kind)
+    except (BaseValidationError, TypeError, ValueError) as error:
+        return list(_problems(document, error, at))
+    return []
 
 
 def refusal(document: Document, problems: Iterable[Problem]) -> ManifestError:
@@ -114,6 +125,8 @@ def _fits(value: Json, base: Any) -> bool:
         return value is None
     if has(base):
         return isinstance(value, dict)
+    if base is Literal:
+        return isinstance(value, str)
     return isinstance(value, bool) is (base is bool) and isinstance(value, base)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from confjob.keypath import KeyPath, PathFilter
-from confjob.model.documents import Node, Problem, Span
+from confjob.model.documents import Document, Node, Problem, Span
 from confjob.schema import Schema
 from confjob.tree import MISSING, Json, MissingType
 
@@ -69,7 +69,7 @@ class Flag:
 
 @frozen(kw_only=True)
 class InputSpec:
-    """One source of inputs: a config file, the run config, `resources` or `env`.
+    """One source of inputs: a config file, the run config, `resources`, `env` or the target's variables.
 
     Args:
         name: What a person may call it; the default is the path.
@@ -90,7 +90,7 @@ class InputSpec:
     """
 
     name: str
-    kind: Literal["run-config", "file", "resources", "env"]
+    kind: Literal["run-config", "file", "resources", "env", "target"]
     path: PurePosixPath | None = None
     source: PurePosixPath | None = None
     choices: str | None = None
@@ -228,6 +228,10 @@ class JobSpec:
     flag_style: Literal["space", "equals", "bare"] = "space"
     retry: Retry = Retry()
     links: tuple[str, ...] = ()
+    #: Variables of the submitter that the job gets where it does not get them all.
+    env_pass: tuple[str, ...] = ()
+    #: What starts the command once for each GPU of each node.
+    launcher: Literal["torchrun"] | None = None
     #: The largest snapshot that is taken without a question, in bytes.
     snapshot_limit: int = 1 << 30
     where: Span | None = None
@@ -262,9 +266,20 @@ class Change:
 
 @frozen(kw_only=True)
 class Target:
-    """Where a job goes: a backend by name, with the options of its table, and where that stands."""
+    """Where a job goes.
+
+    Args:
+        name: The target's name.
+        backend: The name of its backend.
+        options: The options in its table.
+        variables: What of the options may be chosen at launch, as an input of the job.
+        where: Where its table stands.
+        document: The file that it stands in, if it does.
+    """
 
     name: str
     backend: str
     options: Mapping[str, Json] = field(factory=dict)
+    variables: InputSpec | None = None
     where: Span | None = None
+    document: Document | None = field(default=None, eq=False, repr=False)

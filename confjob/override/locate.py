@@ -96,6 +96,14 @@ def _open(form: Form, spot: Spot) -> bool:
 
 def _unknown_input(form: Form, override: Override) -> Problem:
     names = [name for spec in form.job.inputs for name in dict.fromkeys((spec.name, spec.input))]
+    if override.input == "target":
+        return Problem(
+            code="unknown-input",
+            input="target",
+            path=override.path,
+            message="the target has no variables",
+            hint="[targets.NAME.variables] in launch.toml declares them",
+        )
     return Problem(
         code="unknown-input",
         input=override.input or "",

@@ -13,20 +13,21 @@ from collections.abc import Iterable
 
 from attrs import evolve, frozen
 
-from confjob.declare import find_target, read_project
+from confjob.declare import elsewhere_of, read_project
 from confjob.deliver import check, deliver
-from confjob.errors import InvalidOverrides
+from confjob.errors import ConfjobError, InvalidOverrides
 from confjob.form import Form, Invocation, Plan
 from confjob.keypath import KeyPath
 from confjob.model import Problem, Resources
 from confjob.override import judge
 from confjob.pipeline.disagreement import already_broken
+from confjob.pipeline.placing import fill, needs, placed
 from confjob.pipeline.reading import carry_of, form_of, formats_of, job_of
 from confjob.pipeline.remembering import remember
 from confjob.pipeline.requests import Asked, Request, requested
 from confjob.pipeline.settling import Settled, settle
 from confjob.project import Project
-from confjob.render import command
+from confjob.render import command, torchrun
 from confjob.tree import Json
 
 __all__ = ["ListedJob", "Request", "list_jobs", "make_plan", "read_form"]
@@ -60,7 +61,14 @@ def read_form(project: Project, request: Request) -> Form:
     Raises:
         ConfjobError: When it is declared wrongly, or its sources can't be read.
     """
-    form = form_of(project, job_of(project, read_project(project), request))
+    declared = read_project(project)
+    job = job_of(project, declared, request)
+    try:
+        job, _ = placed(project, declared, job, request.target)
+    except ConfjobError:
+        if request.target is not None:  # else its inputs are what they are, wherever it goes
+            raise
+    form = form_of(project, job)
     remember(project, request, form)
     return evolve(form, warnings=(*form.warnings, *already_broken(form)))
 
@@ -74,7 +82,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     """
     declared = read_project(project)
     job = job_of(project, declared, request)
-    target = find_target(project, declared, request.target or job.target)
+    job, target = placed(project, declared, job, request.target)
     asked = requested(project, job, request)
     job = evolve(job, command=asked.command or job.command)
     form = form_of(project, job)
@@ -84,7 +92,14 @@ def make_plan(project: Project, request: Request) -> Plan:
     delivered = deliver(settled.form, settled.pending, formats, settled.trees(), carry_of(project, job))
     argv, unfilled = command(settled.form, delivered.documents, delivered.whole, asked.extra)
     resources, unclear = _resources(settled)
+    argv, unlaunched = torchrun(argv, resources) if job.launcher else (argv, ())
     found = [*asked.problems, *settled.problems, *judged, *delivered.problems, *unfilled, *unclear]
+    found += unlaunched
+    if not _errors(found):
+        target, unfit = fill(project, declared, target, delivered.documents)
+        found += unfit
+        record = project.registry.backend(target.backend)
+        found += needs(record, job, resources, prioritised=request.priority is not None)
     errors = _errors(found)
     if not errors:
         # Starting a framework takes seconds; what is refused anyway need not wait for it.
@@ -104,6 +119,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         env=delivered.documents["env"].tree,
         invocation=_invocation(project, request, asked),
         priority=request.priority or "medium",
+        elsewhere=elsewhere_of(project, target),
         warnings=(*settled.form.warnings, *_distinct(each for each in found if each.severity == "warning")),
     )
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
-from confjob.declare import open_engine
+from confjob.declare import expanded, open_engine
 from confjob.deliver import patched
 from confjob.form import Plan
 from confjob.keypath import KeyPath
-from confjob.model import Engine, Problem, Submission
-from confjob.pipeline.grounding import ground
+from confjob.model import Engine, Problem, Submission, Target
+from confjob.pipeline.grounding import author, ground
 from confjob.project import Project
 from confjob.render import change_record, render
 from confjob.store import Record, RunFolder
@@ -24,7 +24,7 @@ from confjob.workspace.shared import in_use
 from confjob.workspace.snapshot import Snapshot, capture
 from confjob.workspace.symlinks import patch_place
 
-__all__ = ["Earlier", "Label", "Launched", "launch"]
+__all__ = ["Earlier", "Label", "Launched", "expanded_target", "launch", "start_all"]
 
 
 @frozen(kw_only=True)
@@ -66,6 +66,7 @@ class Launched:
     id: str
     submission: Submission
     engine: Engine
+    target: Target
     warnings: tuple[Problem, ...] = ()
 
     def start(self) -> None:
@@ -76,6 +77,20 @@ class Launched:
     def foreground(self) -> int:
         """Run it in this terminal; returns the command's exit code."""
         return foreground(self.submission, self.engine)
+
+
+def start_all(launched: Iterable[Launched]) -> Iterator[str]:
+    """Hand runs to their engines, those of one target together; yields each id once it is recorded.
+
+    Raises:
+        BackendError: When an engine refuses; what it had accepted is on its way.
+    """
+    together: dict[str, list[Launched]] = {}
+    for each in launched:
+        key = repr((each.target.backend, sorted(each.target.options.items())))
+        together.setdefault(key, []).append(each)
+    for group in together.values():
+        yield from submit(group[0].engine, [each.submission for each in group])
 
 
 def launch(
@@ -92,22 +107,24 @@ def launch(
     Raises:
         InputError: When the project can't be captured.
     """
-    engine = open_engine(project, plan.target)
+    open_engine(project, plan.target)  # before anything is made
     said = {**(label or Label()).record(), "rerun_of": earlier.run if earlier else None}
     with in_use(project.state):
         snapshot = (earlier and earlier.snapshot) or _captured(project, plan)
-        return _made(project, plan, engine, snapshot, said)
+        return _made(project, plan, snapshot, said)
 
 
 def _captured(project: Project, plan: Plan) -> Snapshot:
     return capture(project.root, project.state, limit=plan.job.snapshot_limit, links=plan.job.links)
 
 
-def _made(project: Project, plan: Plan, engine: Engine, snapshot: Snapshot, said: Record) -> Launched:
+def _made(project: Project, plan: Plan, snapshot: Snapshot, said: Record) -> Launched:
     run = project.store.fresh()
+    target = expanded_target(project, plan, run.id)
     layout = Layout.of(run.path, snapshot, plan.job.links)
     stands = ground(project, plan, run, layout, snapshot.has)
-    record = _record(plan, run, snapshot, {**said, "python": str(stands.interpreter.path)})
+    said = {**said, "python": str(stands.interpreter.path), "options": target.options}
+    record = _record(plan, run, snapshot, said)
     # A file that is reached through a symlink is patched where the link leads.
     changed = patched(plan.form, plan.deliveries).items()
     patches = {patch_place(layout.tree, path): content for path, content in changed}
@@ -115,7 +132,19 @@ def _made(project: Project, plan: Plan, engine: Engine, snapshot: Snapshot, said
     project.store.create(run, files.files, files.modes, files.links)
     if snapshot.commit is not None or not snapshot.recalled:
         private_git_dir(project.checkout, run.path, commit=snapshot.commit, as_committed=snapshot.recalled)
-    return Launched(id=run.id, submission=files.submission, engine=engine, warnings=tuple(_unseen(snapshot)))
+    return Launched(
+        id=run.id,
+        submission=files.submission,
+        engine=open_engine(project, target),
+        target=target,
+        warnings=tuple(_unseen(snapshot)),
+    )
+
+
+def expanded_target(project: Project, plan: Plan, run: str) -> Target:
+    """Return a plan's target with the macros of one run filled in."""
+    macros = {"run_id": run, "job": plan.job.name, "project": project.checkout.name, "author": author()}
+    return evolve(plan.target, options=expanded(plan.target.options, macros))
 
 
 def _record(plan: Plan, run: RunFolder, snapshot: Snapshot, said: Record) -> Record:
@@ -126,7 +155,6 @@ def _record(plan: Plan, run: RunFolder, snapshot: Snapshot, said: Record) -> Rec
         "job": plan.job.name,
         "target": plan.target.name,
         "backend": plan.target.backend,
-        "options": dict(plan.target.options),
         "submitted": time.time(),
         **said,
         "changes": [change_record(change) for change in plan.changes],

@@ -8,11 +8,13 @@ from typing import Any
 
 from attrs import frozen
 
+from confjob.declare import open_engine
 from confjob.deliver import diff, patched
 from confjob.form import Form, Plan, Word
 from confjob.keypath import KeyPath
-from confjob.model import Problem, RunFile
+from confjob.model import Problem, RunFile, Submission
 from confjob.pipeline.grounding import ground
+from confjob.pipeline.launching import expanded_target
 from confjob.project import Project
 from confjob.render import change_record, render
 from confjob.store import RunFolder
@@ -35,6 +37,7 @@ class Preview:
     command: list[str]
     python: str
     script: str
+    submission: str
     warnings: tuple[Problem, ...]
 
 
@@ -57,8 +60,15 @@ def preview(project: Project, plan: Plan) -> Preview:
         command=[_word(word) for word in plan.command],
         python=f"{stands.interpreter.path} ({stands.interpreter.why})",
         script=str(files.files["job.sh"]),
+        submission=_submitted(project, plan, files.submission),
         warnings=(*plan.warnings, *_left_alone(plan)),
     )
+
+
+def _submitted(project: Project, plan: Plan, submission: Submission) -> str:
+    """Return what the target's engine would be given, in its own words."""
+    engine = open_engine(project, expanded_target(project, plan, submission.run))
+    return engine.preview([submission])
 
 
 def _left_alone(plan: Plan) -> Iterator[Problem]:

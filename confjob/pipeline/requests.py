@@ -26,6 +26,7 @@ class Request:
         job: A job of the manifest, `train.py:train`, or `train.py`.
         sets: `--set` arguments, in order.
         any_sets: `--set-any` arguments, in order.
+        variables: `--set-var` arguments, in order: `NAME=VALUE` of the target's variables.
         inputs: Files of overrides, absolute; `sets` win over them.
         values: Overrides as a tree, laid out as in a file of them (Python).
         overrides: Requests that are data already (the web form); they win.
@@ -41,6 +42,7 @@ class Request:
     job: str
     sets: tuple[str, ...] = ()
     any_sets: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     inputs: tuple[Path, ...] = ()
     values: Mapping[str, Json] = field(factory=dict)
     overrides: tuple[Override, ...] = ()
@@ -88,10 +90,15 @@ def requested(project: Project, job: JobSpec, request: Request) -> Asked:
         overrides.extend(from_document(job, _given(request.values), "Python"))
     except ConfjobError as error:
         problems.append(Problem(code="unreadable", message=error.message, hint=error.hint))
-    for option, any_type in (("--set", False), ("--set-any", True)):
-        for text in request.any_sets if any_type else request.sets:
+    said = {
+        "--set": request.sets,
+        "--set-any": request.any_sets,
+        "--set-var": [f"target:{text}" for text in request.variables],
+    }
+    for option, texts in said.items():
+        for text in texts:
             try:
-                overrides.append(parse_set(text, option, any_type=any_type))
+                overrides.append(parse_set(text, option, any_type=option == "--set-any"))
             except PathSyntaxError as error:
                 problems.append(Problem(code="syntax", message=f"{option} {error}"))
     asked, withheld = on_top(job, request.earlier, [*overrides, *request.overrides])

@@ -104,10 +104,12 @@ def _given(folder: RunFolder, record: Record) -> Snapshot:
 
 
 def _asked(record: Record, invocation: dict[str, Any], request: Request) -> Request:
+    # Another target has variables of its own.
+    same = request.target in (None, record["target"])
     return evolve(
         request,
         job=invocation["job"],
-        earlier=tuple(requests_of(record)),
+        earlier=tuple(each for each in requests_of(record) if same or each.input != "target"),
         command=tuple(invocation["command"]),
         files={**invocation["files"], **request.files},
         extra=request.extra or tuple(invocation["extra"]),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
+from confjob.declare import elsewhere_of
 from confjob.errors import RunError
-from confjob.model import Problem, Resources, Retry, State, Status, Submission
+from confjob.model import Problem, Resources, Retry, State, Status, Submission, Target
 from confjob.pipeline.afterwards import states_of
 from confjob.pipeline.engines import Engines
+from confjob.pipeline.grounding import author
 from confjob.project import Project
 from confjob.store import RunFolder
 from confjob.submit import submit
+from confjob.workspace.layout import Layout
 
 __all__ = ["retry_runs"]
 
@@ -36,7 +40,7 @@ def retry_runs(project: Project, runs: Iterable[str]) -> dict[str, int]:
         if engine is None:
             raise RunError(f"the target of {folder.id} can't be had any more")
         folder.begin_attempt()
-        for _ in submit(engine, [_submission(folder)]):
+        for _ in submit(engine, [_submission(project, folder)]):
             pass
     return {folder.id: folder.attempt for folder in folders}
 
@@ -52,10 +56,13 @@ def _unfit(run: str, status: Status) -> Sequence[Problem]:
     return []
 
 
-def _submission(folder: RunFolder) -> Submission:
+def _submission(project: Project, folder: RunFolder) -> Submission:
     """Return the submission of a run, from what was recorded of the first one."""
     record = folder.record
     retry = record.get("retry") or {}
+    target = Target(name=record["target"], backend=record["backend"], options=record["options"])
+    elsewhere = elsewhere_of(project, target)
+    layout = Layout.load(folder.path)
     return Submission(
         run=folder.id,
         job=record["job"],
@@ -65,4 +72,10 @@ def _submission(folder: RunFolder) -> Submission:
         resources=Resources(**record.get("resources") or {}),
         priority=record.get("priority", "medium"),
         retry=Retry(**{**retry, "on": tuple(retry["on"])}) if retry else Retry(),
+        attempt=folder.attempt,
+        there=PurePosixPath(layout.below(elsewhere.state).run_dir) if elsewhere else None,
+        tree=layout.tree,
+        links={link: project.checkout.resolve() / link for link in layout.links},
+        project=project.checkout.name,
+        author=author(),
     )

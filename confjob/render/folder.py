@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from confjob.form import Plan, Word
+from confjob.form import Plan
 from confjob.jobscript import script
 from confjob.model import Change, Resources, RunFile, Submission
 from confjob.probe import PROBES, Interpreter
@@ -41,20 +41,24 @@ class Ground:
     Args:
         run: The run's id and folder.
         root: The project root.
-        layout: Where its snapshot and workspace lie.
+        layout: Where its snapshot and workspace lie, for the job.
+        snapshot: Where the snapshot's files lie for us.
         exists: Whether the snapshot has a project-relative path.
-        interpreter: The job's Python.
+        interpreter: The job's Python, or the one that speaks for it where the job is elsewhere.
         imports: What the interpreter says of its import paths (`describe_environment`).
-        environ: The submitter's environment.
+        environ: The submitter's environment, as far as the job gets it.
+        author: Who launches the run.
     """
 
     run: RunFolder
     root: Path
     layout: Layout
+    snapshot: Path
     exists: Callable[[PurePosixPath], bool]
     interpreter: Interpreter
     imports: Mapping[str, Json]
     environ: Mapping[str, str]
+    author: str = ""
 
 
 @frozen(kw_only=True)
@@ -85,7 +89,7 @@ def render(plan: Plan, ground: Ground, patches: Mapping[PurePosixPath, bytes], r
         files={
             "run.json": json.dumps(record, indent=2) + "\n",
             "job.sh": _job_script(plan, ground, variables),
-            "env": environment.env_file(variables, forced),
+            "env": environment.env_file(variables, forced, joined=("PYTHONPATH",) if plan.elsewhere else ()),
             RECORD: ground.layout.record(),
             **{f"private/{name}": content for name, content in private.items()},
             **patch_names,
@@ -101,6 +105,11 @@ def render(plan: Plan, ground: Ground, patches: Mapping[PurePosixPath, bytes], r
             target=plan.target.name,
             priority=plan.priority,
             retry=plan.job.retry,
+            there=PurePosixPath(ground.layout.run_dir) if plan.elsewhere else None,
+            tree=ground.snapshot,
+            links={link: ground.root.resolve() / link for link in ground.layout.links},
+            project=ground.root.name,
+            author=ground.author,
         ),
     )
 
@@ -131,42 +140,44 @@ def _private(plan: Plan) -> dict[str, bytes | str]:
 
 
 def _job_script(plan: Plan, ground: Ground, variables: Mapping[str, str]) -> str:
+    python = ground.interpreter.path
     return script(
-        run_dir=ground.run.path,
+        run_dir=ground.layout.run_dir,
         run_id=ground.run.id,
-        unpack=unpack_script(ground.layout, root=ground.root),
+        unpack=unpack_script(ground.layout, root=ground.root, snapshot=ground.snapshot),
         cwd=str(ground.layout.prefix),
-        argv=_argv(plan.command, ground),
-        tidy=[str(ground.interpreter.path), "-B", str(PROBES / "tidy.py"), str(ground.run.path)],
+        argv=_argv(plan, ground),
+        # Elsewhere there is no confjob; what a run leaves there goes with the engine's own folder.
+        tidy=None if plan.elsewhere else [str(python), "-B", str(PROBES / "tidy.py"), str(ground.run.path)],
         raise_stack=environment.size(variables) > _LARGE_ENVIRONMENT,
     )
 
 
-def _argv(command: tuple[Word, ...], ground: Ground) -> list[str]:
+def _argv(plan: Plan, ground: Ground) -> list[str]:
     """Return the words with private files by path, and `python` as the job's own."""
-    words = [_path(ground, word) if isinstance(word, RunFile) else word for word in command]
+    words = [_path(ground, word) if isinstance(word, RunFile) else word for word in plan.command]
     # Not every environment has both names; the interpreter itself is always there.
     if words[0] in ("python", "python3"):
-        words[0] = str(ground.interpreter.path)
+        words[0] = plan.elsewhere.python if plan.elsewhere else str(ground.interpreter.path)
     return words
 
 
 def _path(ground: Ground, file: RunFile) -> str:
-    return str(ground.run.path / "private" / file.name)
+    return str(ground.layout.run_dir / "private" / file.name)
 
 
 def _variables(plan: Plan, ground: Ground) -> tuple[dict[str, str], dict[str, str]]:
     workspace = ground.layout.project
-    entries, shims = python_path(ground.root, workspace, ground.imports, ground.environ, exists=ground.exists)
+    entries, shims = _imports(plan, ground)
     if shims:
-        entries = [str(ground.run.path / "imports"), *entries]
+        entries = [str(ground.layout.run_dir / "imports"), *entries]
     delivered = {
         name: _path(ground, value) if isinstance(value, RunFile) else value
         for name, value in plan.delivery.environment.items()
     }
     place = environment.RunPlace(
         run=ground.run.id,
-        run_dir=ground.run.path,
+        run_dir=ground.layout.run_dir,
         root=ground.root,
         workspace=workspace,
         exists=ground.exists,
@@ -174,11 +185,23 @@ def _variables(plan: Plan, ground: Ground) -> tuple[dict[str, str], dict[str, st
     variables = environment.captured(
         ground.environ,
         place,
-        environment.Interpreter(path=ground.interpreter.path),
+        None if plan.elsewhere else environment.Interpreter(path=ground.interpreter.path),
         python_path=entries,
         job={**plan.env, **delivered, **_gpu_names(plan.resources)},
     )
     return variables, shims
+
+
+def _imports(plan: Plan, ground: Ground) -> tuple[list[str], dict[str, str]]:
+    """Return what goes first on PYTHONPATH, and the links in `imports/`.
+
+    Elsewhere nobody has installed the project, so its folder, and `src`, stand for that.
+    """
+    workspace = ground.layout.project
+    if plan.elsewhere is None:
+        return python_path(ground.root, workspace, ground.imports, ground.environ, exists=ground.exists)
+    own = [str(workspace / "src")] if ground.exists(PurePosixPath("src")) else []
+    return [str(workspace), *own], {}
 
 
 def _gpu_names(resources: Resources) -> dict[str, str]:

@@ -74,7 +74,9 @@ def check_backend(  # noqa: PLR0913 - keyword-only: how patient, how many
     """
     assert runs > 0, "check_backend(runs=…) needs at least one run"
     _check_record(backend, options)
-    jobs = JobFolder(state=folder / _FOLDER / ".confjob", resources=resources or Resources())
+    elsewhere = backend.elsewhere(_structured(backend, options))
+    state = folder / _FOLDER / ".confjob"
+    jobs = JobFolder(state=state, resources=resources or Resources(), elsewhere=elsewhere)
     checker = _Checker(
         backend=backend, options=options, jobs=jobs, runs=runs, seconds=seconds, pause=pause, quiet=quiet
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from attrs import frozen
 
 from confjob import jobscript
-from confjob.model import Engine, Resources, Status, Submission
+from confjob.model import Elsewhere, Engine, Resources, Status, Submission
 from confjob.quote import quote
 from confjob.store import RunFolder, Store
 from confjob.track import status
@@ -66,17 +66,19 @@ class JobFolder:
     Args:
         state: As a project's `.confjob`.
         resources: What every job asks for.
+        elsewhere: How things are called for the jobs, where they don't see this machine's folders.
     """
 
     state: Path
     resources: Resources = Resources()
+    elsewhere: Elsewhere | None = None
 
     def shell(self, script: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Job:
         """Return a job that runs sh text with arguments in its workspace."""
         store = Store(state=self.state)
         folder = store.fresh()
         text = jobscript.script(
-            run_dir=folder.path,
+            run_dir=self._there(folder) or folder.path,
             run_id=folder.id,
             unpack="mkdir -p workspace",
             cwd=".",
@@ -88,13 +90,22 @@ class JobFolder:
         store.create(folder, {"run.json": json.dumps(record), "job.sh": text, "env": content})
         return Job(folder=folder, submission=self._submission(folder))
 
+    def _there(self, folder: RunFolder) -> PurePosixPath | None:
+        return self.elsewhere.state / "runs" / folder.id if self.elsewhere else None
+
     def _submission(self, folder: RunFolder) -> Submission:
+        tree = self.state.absolute() / "snapshots" / "check" / "tree"
+        tree.mkdir(parents=True, exist_ok=True)
         return Submission(
             run=folder.id,
             job='it\'s $(touch pwned) "ü"',
             run_dir=folder.path,
             script=folder.path / "job.sh",
             resources=self.resources,
+            there=self._there(folder),
+            tree=tree,
+            project="it's $(touch pwned), a project",
+            author='ann "$(touch pwned)"',
         )
 
     def echo(self) -> Job:

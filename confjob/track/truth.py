@@ -27,6 +27,9 @@ __all__ = ["status", "statuses", "unread"]
 #: through a file system that shows other machines' files late.
 GRACE = 5.0
 
+#: Above this, an exit code of the shell is a signal's.
+_SIGNALS = 128
+
 _ACTIVE = (State.QUEUED, State.STARTING, State.RUNNING)
 
 
@@ -96,6 +99,8 @@ class _Facts:
     between: bool
     #: When the run was last heard of.
     heard: float
+    #: The engine had taken it.
+    accepted: bool = False
 
     @classmethod
     def of(cls, folder: RunFolder) -> _Facts:
@@ -111,6 +116,7 @@ class _Facts:
             cancel=cancel,
             between=cancel is not None and cancel.get("after") == attempt,
             heard=max(_at(launch), _at(start), _changed(folder.log)),
+            accepted=folder.handle is not None,
         )
 
 
@@ -149,7 +155,7 @@ def _judge(facts: _Facts, word: _Word, now: float) -> Status:
     if said is not None and said.state in _ACTIVE:
         return evolve(_active(facts, said), as_of=now)
     if facts.end is not None:
-        ended = _ended(facts.end, facts.cancel, facts.stop)
+        ended = _explained(_ended(facts.end, facts.cancel, facts.stop), facts, said)
         if facts.between and facts.cancel is not None and ended.state is not State.SUCCEEDED:
             ended = evolve(_cancelled(facts.cancel), exit_code=ended.exit_code)
         return evolve(ended, as_of=now)
@@ -214,6 +220,20 @@ def _ended(end: Record, cancel: Record | None, stop: Record | None = None) -> St
     return Status(state=State.FAILED, reason=_exit_reason(code), exit_code=code)
 
 
+def _explained(ended: Status, facts: _Facts, said: Status | None) -> Status:
+    """Return an end, with the engine's word where it knows more than the script that it ended.
+
+    A script sees a signal; only the engine knows that it was the time limit, or somebody's claim
+    to the node.
+    """
+    assert facts.end is not None
+    killed = facts.end.get("signal") or (ended.exit_code or 0) > _SIGNALS
+    unexplained = killed and facts.stop is None and ended.state is State.FAILED
+    if said is None or not (said.reason and unexplained and said.state in (State.FAILED, State.PREEMPTED)):
+        return ended
+    return evolve(said, exit_code=ended.exit_code)
+
+
 def _limit(stop: Record) -> str:
     """Return why an engine ended a run."""
     limit = stop.get("limit")
@@ -239,11 +259,11 @@ def _exit_reason(code: int | None) -> str:
     notes = {
         126: " (the command could not be run)",
         127: " (command not found?)",
-        128 + signal.SIGKILL: " (out of memory?)",
+        _SIGNALS + signal.SIGKILL: " (out of memory?)",
     }
     note = notes.get(code or 0, "")
     try:
-        number = signal.Signals((code or 0) - 128)
+        number = signal.Signals((code or 0) - _SIGNALS)
     except ValueError:
         return f"exit code {code}{note}"
     return f"killed by signal {number.value}{note or f' ({number.name})'}"
@@ -255,15 +275,18 @@ def _last_known(facts: _Facts, word: _Word, now: float) -> Status:
     if facts.start is None and not word.failure and lives is not None:
         reason = "" if lives else "its launcher is gone; looking whether it started"
         return Status(state=State.STARTING, reason=reason, as_of=now)
-    state = State.STARTING if facts.start is None else State.RUNNING
+    waiting = State.QUEUED if facts.accepted and word.failure else State.STARTING
+    state = waiting if facts.start is None else State.RUNNING
     cancel = f"cancel requested by {_by(facts.cancel)}" if facts.cancel else ""
-    notes = (_whereabouts(facts), word.failure, cancel)
+    notes = (_whereabouts(facts, word), word.failure, cancel)
     return Status(state=state, reason="; ".join(filter(None, notes)), as_of=None)
 
 
-def _whereabouts(facts: _Facts) -> str:
+def _whereabouts(facts: _Facts, word: _Word) -> str:
     process = _process(facts.start, "process") or _process(facts.launch, "launcher")
     host = f"on {process.host}, " if process is not None and process.alive() is None else ""
+    if word.failure:
+        return f"{host}unknown since {_clock(facts.heard)}"
     return f"{host}as of {_clock(_at(facts.start or facts.launch))}"
 
 

@@ -84,7 +84,7 @@ class RunPlace:
 def captured(
     environ: Mapping[str, str],
     place: RunPlace,
-    interpreter: Interpreter,
+    interpreter: Interpreter | None,
     *,
     python_path: Sequence[str] = (),
     job: Mapping[str, str] | None = None,
@@ -97,7 +97,7 @@ def captured(
     Args:
         environ: The submitter's environment.
         place: Where the run will work.
-        interpreter: The job's Python.
+        interpreter: The job's Python; None where it is another machine's, whose PATH knows it.
         python_path: What comes first on PYTHONPATH.
         job: The job's own variables and those of deliveries; they win, and are taken as they are.
     """
@@ -107,25 +107,29 @@ def captured(
         for name, value in environ.items()
         if _IDENTIFIER.fullmatch(name) and not _NEVER_CARRIED.fullmatch(name)
     }
-    _activate(variables, interpreter)
+    if interpreter is not None:
+        _activate(variables, interpreter)
     _prepend(variables, "PYTHONPATH", python_path)
     variables.setdefault("PYTHONUNBUFFERED", "1")
     variables |= {"CONFJOB_RUN_DIR": str(place.run_dir), "CONFJOB_RUN_ID": place.run}
     return variables | dict(job or {})
 
 
-def env_file(variables: Mapping[str, str], forced: Collection[str] = ()) -> bytes:
+def env_file(
+    variables: Mapping[str, str], forced: Collection[str] = (), *, joined: Collection[str] = ()
+) -> bytes:
     """Return sh text that sets `variables`, to be sourced; any POSIX shell reads it.
 
     Args:
         variables: What `captured` returned.
         forced: Names of the job's own variables, set even where the engine has set them.
+        joined: Names of lists with colons, put before what the engine has set.
 
     Raises:
         ValueError: On a name that is no identifier, or a value with a NUL.
     """
     names = sorted(variables, key=lambda name: (_LOCALE.fullmatch(name) is not None, name))
-    return b"".join(os.fsencode(_setting(name, variables[name], forced)) for name in names)
+    return b"".join(os.fsencode(_setting(name, variables[name], forced, joined)) for name in names)
 
 
 def size(variables: Mapping[str, str]) -> int:
@@ -134,10 +138,12 @@ def size(variables: Mapping[str, str]) -> int:
     return sum(len(os.fsencode(f"{name}={value}")) + 1 + pointer for name, value in variables.items())
 
 
-def _setting(name: str, value: str, forced: Collection[str]) -> str:
+def _setting(name: str, value: str, forced: Collection[str], joined: Collection[str]) -> str:
     if not _IDENTIFIER.fullmatch(name):
         raise ValueError(f"{name!r} is no name of an environment variable")
     export = f"export {name}={quote(value)}\n"
+    if name in joined:
+        return f"export {name}={quote(value)}${{{name}:+:${name}}}\n"
     is_forced = (name in forced or _FORCED.fullmatch(name)) and not _READ_ONLY.fullmatch(name)
     return export if is_forced else f'[ "${{{name}+x}}" ] || {export}'
 

@@ -11,7 +11,7 @@ import json
 import os
 from pathlib import Path, PurePosixPath
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from confjob.workspace.snapshot import Snapshot
 
@@ -56,6 +56,12 @@ class Layout:
             prefix=PurePosixPath(record["prefix"]),
             links=tuple(record["links"]),
         )
+
+    def below(self, state: PurePosixPath) -> Layout:
+        """Return the layout as it is for a job that has the state folder at `state`."""
+        run_dir = Path(state, "runs", self.run_dir.name)
+        tree = os.path.normpath(run_dir / os.path.relpath(self.tree, self.run_dir))
+        return evolve(self, run_dir=run_dir, tree=Path(tree))
 
     def record(self) -> str:
         """Return the text of `workspace.json`."""

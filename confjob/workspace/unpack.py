@@ -137,7 +137,7 @@ fi || {{ echo "confjob: the workspace could not be made" >&2; exit 1; }}
 )"""
 
 
-def unpack_script(layout: Layout, *, root: Path) -> str:
+def unpack_script(layout: Layout, *, root: Path, snapshot: Path | None = None) -> str:
     """Return the lines of job.sh that make the workspace; their status is non-zero if they can't.
 
     The lines are one subshell without a line feed at its end, so that `|| …` may follow. They
@@ -146,11 +146,12 @@ def unpack_script(layout: Layout, *, root: Path) -> str:
     Args:
         layout: The run's folder, snapshot and links. Its `run_dir` is the final one.
         root: The project root, to which links lead.
+        snapshot: Where the snapshot's files are for us, if the job has them elsewhere.
 
     Raises:
         InputError: When a link can't be made: it leads out, or through a symlink.
     """
-    links = [_link(layout, root, link) for link in layout.links]
+    links = [_link(snapshot or layout.tree, root, link) for link in layout.links]
     return _SCRIPT.format(
         tree=quote(str(layout.tree)),
         run=quote(str(layout.run_dir)),
@@ -166,7 +167,7 @@ def unpack_script(layout: Layout, *, root: Path) -> str:
     )
 
 
-def _link(layout: Layout, root: Path, link: str) -> str:
+def _link(tree: Path, root: Path, link: str) -> str:
     place = PurePosixPath(link)
     if place.is_absolute() or ".." in place.parts or not place.parts:
         raise InputError(
@@ -174,6 +175,6 @@ def _link(layout: Layout, root: Path, link: str) -> str:
             hint="name folders relative to the project root",
         )
     for parent in place.parents:
-        if os.path.islink(layout.tree / parent):  # noqa: PTH114
+        if os.path.islink(tree / parent):  # noqa: PTH114
             raise InputError(f"[workspace] link: {link!r} lies beyond the symlink {parent}")
     return f'  link "$1" {quote(str(place))} {quote(str(root.resolve() / place))}'

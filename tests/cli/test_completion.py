@@ -43,6 +43,11 @@ command = ["python", "train.py"]
 
 [targets.cluster]
 backend = "local"
+parallel = "{{runs}}"
+[targets.cluster.variables]
+runs = { type = "integer", default = 2, description = "at once" }
+kind = { enum = ["small", "large"], default = "small" }
+fast = { type = "boolean", default = true }
 """
 FILES = {
     "launch.toml": MANIFEST,
@@ -101,6 +106,14 @@ def test_jobs_are_offered_with_what_they_are(folder):
 
 def test_targets_are_offered(folder):
     assert list(offered("confjob plan train --target ")) == ["local", "cluster"]
+
+
+def test_variables_of_the_target_on_the_line_are_offered_and_what_each_may_be(folder):
+    line = "confjob launch train --target cluster --set-var "
+    assert offered(line) == {"runs=": "at once", "kind=": "", "fast=": ""}
+    assert list(offered(f"{line}kind=")) == ["kind=small", "kind=large"]
+    assert list(offered(f"{line}fast=")) == ["fast=true", "fast=false"]
+    assert offered("confjob launch train --target local --set-var ") == {}
 
 
 def test_files_that_may_be_picked_are_offered(folder):
@@ -185,6 +198,8 @@ def test_a_run_that_goes_on_is_offered_to_cancel(folder):
     run = folder.json("launch", "train")["id"]
     assert list(offered("confjob cancel ")) == [run]
     assert offered("confjob status ")[run].split("  ")[1] in ("started", "not started")
+    while folder.json("status", run)["state"] != "RUNNING":
+        time.sleep(0.1)
     folder.confjob("cancel", run)
     assert run not in offered("confjob cancel ")
 

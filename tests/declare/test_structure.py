@@ -123,12 +123,6 @@ def test_a_number_is_not_read_from_text_or_truth(ratio):
     assert structure(document({"size": 1, "ratio": 2}), KeyPath(), Inner).ratio == 2
 
 
-def test_one_key_may_be_left_out():
-    assert structure(document({"name": "n", "extra": 1}), KeyPath(), Table, without="extra") == Table(
-        name="n"
-    )
-
-
 def test_problems_have_the_line_they_stand_on():
     with pytest.raises(ManifestError, match=r"launch\.toml: 2 problems") as caught:
         structure(document({"name": 1, "inner": {"size": ""}}), KeyPath(), Table)

@@ -171,7 +171,7 @@ def test_without_any_the_places_are_told(project, settings):
 def test_their_schema_is_printed(project, settings):
     schema = project.confjob("schema", "--settings").stdout
     assert set(json.loads(schema)["properties"]) == {
-        *("state-dir", "default-target", "targets", "env", "resources"),
+        *("state-dir", "default-target", "targets", "policy", "env", "resources"),
     }
 
 

@@ -38,6 +38,7 @@ def rendered(tmp_path):
             run=run,
             root=tmp_path,
             layout=Layout(run_dir=run.path, tree=tmp_path / "snap" / "tree"),
+            snapshot=tmp_path / "snap" / "tree",
             exists=lambda _: True,
             interpreter=Interpreter(
                 path=Path("/opt/py/bin/python"), bin=Path("/opt/py/bin"), prefix=Path("/opt/py"), why="a test"

@@ -35,6 +35,7 @@ __all__ = [
     "states",
     "tags",
     "targets",
+    "variables",
 ]
 
 #: The variable by which the shell's script asks; its name is click's for this program.
@@ -95,6 +96,8 @@ declared_jobs = _later("jobnames", "manifest_jobs")
 targets = _later("jobnames", "all_targets")
 #: `NAME=`, and behind it the files that may be picked
 file_choices = _later("files", "choices")
+#: `NAME=` of the target's variables, and behind it values
+variables = _later("variables", "assignments")
 #: `PATH=` of the job on the line, and behind it values
 sets = _later("inputs", "assignments")
 #: paths of the job on the line
