@@ -82,6 +82,7 @@ class Fake:
 
     def __init__(self, word=None, found="handle", error=None):
         self.word, self.found, self.error, self.polls = word, found, error, 0
+        self.fetched = []
 
     def find(self, runs):
         return dict.fromkeys(runs, self.found) if self.found else {}
@@ -91,6 +92,9 @@ class Fake:
         if self.error:
             raise BackendError(self.error)
         return dict.fromkeys(handles, self.word) if self.word else {}
+
+    def fetch(self, handle, run_dir):
+        self.fetched.append(run_dir)
 
 
 def started(run, process=ELSEWHERE, at=1000.0):
@@ -156,6 +160,46 @@ def test_then_the_engines_word(store):
     assert status(run, Fake(word), now=5.0) == evolve(word, as_of=5.0)
     run.request_cancel("ann")
     assert status(run, Fake(word)).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.PREEMPTED])
+def test_the_engines_word_explains_an_end_that_the_script_saw_as_a_signal(store, state):
+    run = make(store)
+    started(run)
+    ended(run, 143, signal="TERM")
+    known = status(run, Fake(Status(state=state, reason="its node was claimed")))
+    assert (known.state, known.reason, known.exit_code) == (state, "its node was claimed", 143)
+
+
+@pytest.mark.parametrize(("code", "more"), [(3, {}), (0, {}), (0, {"signal": "TERM"})])
+def test_an_end_that_explains_itself_needs_no_engine(store, code, more):
+    run = make(store)
+    started(run)
+    ended(run, code, **more)
+    known = status(run, Fake(Status(state=State.FAILED, reason="NonZeroExitCode")))
+    assert known.reason != "NonZeroExitCode"
+    assert (known.state is State.SUCCEEDED) is (code == 0)
+
+
+def test_what_an_engine_has_of_an_ended_run_is_brought_once(store):
+    run = make(store)
+    engine = Fake(Status(state=State.FAILED, reason="out of memory"))
+    assert [status(run, engine).reason for _ in range(3)] == ["out of memory"] * 3
+    assert engine.fetched == [run.path]
+    run.begin_attempt()
+    status(run, engine)
+    assert engine.fetched == [run.path] * 2, "another attempt has something of its own"
+
+
+def test_of_a_live_run_its_start_is_brought_and_of_one_that_ended_here_nothing(store):
+    run, engine = make(store), Fake(Status(state=State.RUNNING))
+    status(run, engine)
+    assert engine.fetched == [run.path]
+    started(run)
+    status(run, engine)
+    ended(run)
+    status(run, Fake(Status(state=State.SUCCEEDED)))
+    assert engine.fetched == [run.path]
 
 
 def test_lost_only_after_a_grace_where_records_may_come_late(store):

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from confjob.errors import RunError
 from confjob.model import Engine, Problem, State, Status
-from confjob.pipeline.engines import Engines, states
+from confjob.pipeline.engines import Engines, bring_home, states
 from confjob.pipeline.selecting import Selection, select
 from confjob.progress import doing
 from confjob.project import Project
@@ -55,7 +55,9 @@ def unread(project: Project, run: str) -> list[Problem]:
 
 def log_of(project: Project, run: str, lines: int | None = None) -> Iterable[bytes]:
     """Return what a run printed so far, in pieces; `lines` counts from the end."""
-    return read_log(project.store.find(run), lines)
+    folder = project.store.find(run)
+    bring_home(project, folder)
+    return read_log(folder, lines)
 
 
 def follow(

@@ -9,15 +9,21 @@ from confjob.errors import ConfjobError
 from confjob.model import Engine, Status, Target
 from confjob.project import Project
 from confjob.store import RunFolder
-from confjob.track import statuses
+from confjob.track import bring, statuses
 
-__all__ = ["Engines", "states"]
+__all__ = ["Engines", "bring_home", "states"]
 
 
 def states(project: Project, folders: Sequence[RunFolder]) -> dict[str, Status]:
     """Return how runs are, by id; each engine is asked once for all of its runs."""
     engines = Engines(project)
     return dict(statuses([(folder, engines.of(folder)) for folder in folders]))
+
+
+def bring_home(project: Project, folder: RunFolder) -> None:
+    """Bring what a run made so far to its folder, if it is not there yet."""
+    if folder.end() is None:
+        bring(folder, Engines(project).of(folder))
 
 
 class Engines:

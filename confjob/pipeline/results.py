@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from confjob.errors import RunError
+from confjob.pipeline.engines import bring_home
 from confjob.progress import doing
 from confjob.project import Project
 from confjob.words import listing
@@ -23,6 +24,7 @@ def outputs_of(project: Project, run: str) -> list[Output]:
         RunError: When the run is unknown, or its workspace can't be read.
     """
     folder = project.store.find(run)
+    bring_home(project, folder)
     try:
         with doing("looking for the run's files"):
             return list(outputs(folder.path))

@@ -11,7 +11,8 @@ from attrs import frozen
 from confjob.model import State, Status
 from confjob.pipeline.engines import states
 from confjob.project import Project
-from confjob.store import RunFolder
+from confjob.store import Record, RunFolder
+from confjob.words import changed_to
 
 __all__ = ["Selection", "select", "size_of"]
 
@@ -25,6 +26,7 @@ class Selection:
         states: Any of these.
         tags: All of these.
         name: The run's name.
+        text: Words that stand in its id, name, note, tags, job, target or changes.
         older_than: Seconds since its end, or since it was submitted while it has none.
         larger_than: Bytes in its folder; linked folders do not count.
     """
@@ -33,6 +35,7 @@ class Selection:
     states: tuple[State, ...] = ()
     tags: tuple[str, ...] = ()
     name: str | None = None
+    text: str = ""
     older_than: float | None = None
     larger_than: int | None = None
 
@@ -72,7 +75,15 @@ def _is_called(folder: RunFolder, selection: Selection) -> bool:
         selection.job in (None, record["job"])
         and selection.name in (None, record["name"])
         and set(selection.tags) <= set(record["tags"])
+        and (not selection.text or _has_words(record, selection.text))
     )
+
+
+def _has_words(record: Record, text: str) -> bool:
+    told = [str(record.get(key) or "") for key in ("id", "name", "note", "job", "target")]
+    told += [f"{change['path']}={changed_to(change)}" for change in record["changes"]]
+    everything = " ".join([*told, *record["tags"]]).casefold()
+    return all(word in everything for word in text.casefold().split())
 
 
 def _is_old(folder: RunFolder, selection: Selection, now: float) -> bool:

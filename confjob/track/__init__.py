@@ -6,7 +6,8 @@ down, so that no crash, no other machine and no late file system can leave a wro
 
 from __future__ import annotations
 
+from confjob.track.fetching import bring
 from confjob.track.log import follow, read_log
 from confjob.track.truth import status, statuses, unread
 
-__all__ = ["follow", "read_log", "status", "statuses", "unread"]
+__all__ = ["bring", "follow", "read_log", "status", "statuses", "unread"]

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from confjob.model import Engine, Status
 from confjob.store import RunFolder
+from confjob.track.fetching import bring
 from confjob.track.truth import status
 
 __all__ = ["follow", "read_log"]
@@ -47,6 +48,7 @@ def follow(  # noqa: PLR0913 - keyword-only: how it is followed
         if pause == every and folder.end() is not None:
             due, pause = 0.0, _TICK
         if time.monotonic() >= due:
+            bring(folder, engine)
             known = status(folder, engine)
             if known.state.final:
                 _copy(folder.log, position, out)

@@ -19,6 +19,7 @@ from confjob.errors import BackendError
 from confjob.model import Engine, State, Status
 from confjob.process import ProcessId
 from confjob.store import Record, RunFolder
+from confjob.track.fetching import bring_missing
 from confjob.words import duration
 
 __all__ = ["status", "statuses", "unread"]
@@ -137,6 +138,9 @@ def _words(engine: Engine | None, folders: Sequence[RunFolder]) -> dict[RunFolde
         said = engine.poll(set(handles.values()))
     except BackendError as error:
         return {folder: _Word(failure=error.message) for folder in folders}
+    for folder, handle in handles.items():
+        if handle in said:
+            bring_missing(folder, engine, handle, said[handle])
     return {
         folder: _Word(
             status=said.get(handles.get(folder, "")), absent=folder in gone and folder not in handles
