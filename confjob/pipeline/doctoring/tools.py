@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -59,7 +59,8 @@ def programs_here(patient: Patient) -> Iterator[Finding]:
     there = [tool for tool in _TOOLS if shutil.which(tool.program, path=path)]
     with ThreadPoolExecutor(max_workers=len(_TOOLS)) as pool:
         answers = list(pool.map(partial(_asked, patient.project), there))
-    yield from (_told(patient, tool, said) for tool, said in zip(there, answers, strict=True))
+    working = {tool.backend for tool, said in zip(there, answers, strict=True) if said.code == 0}
+    yield from (_told(patient, tool, said, working) for tool, said in zip(there, answers, strict=True))
     missing = [tool.program for tool in _TOOLS if tool not in there]
     if missing:
         yield note("not found", listing(missing, 20))
@@ -69,12 +70,12 @@ def _asked(project: Project, tool: _Tool) -> Said:
     return ask_program(project.cwd, project.environ, tool.program, *tool.ask)
 
 
-def _told(patient: Patient, tool: _Tool, said: Said) -> Finding:
+def _told(patient: Patient, tool: _Tool, said: Said, working: Collection[str]) -> Finding:
     names = {each.name for each in patient.project.registry.installed() if each.kind == "backends"}
     first = said.lines[0]
     if said.code != 0:
-        # Only who means to use it is warned.
-        matters = not tool.plugin or tool.backend in names
+        # Only who means to use it is warned, and has nothing else for it: podman stands in for docker.
+        matters = not tool.plugin or (tool.backend in names and tool.backend not in working)
         return (warn if matters else note)(tool.program, f"found, but it says: {first}")
     if tool.program == "nvidia-smi":
         count = len(said.lines)
