@@ -40,13 +40,17 @@ from confjob.model import (
     require_text,
 )
 from confjob.process import GPU_VARIABLES, ProcessId, bare_environment, live_sessions
+from confjob.quote import command_line, quote
 from confjob.records import Record, latest_attempt, read_record, write_record
+from confjob.remote import COURIER, OUTPUTS_LIMIT, pack, receive
 from confjob.schema import Schema
 from confjob.tree import MISSING, Json, MissingType
 
 __all__ = [
+    "COURIER",
     "GPU_VARIABLES",
     "MISSING",
+    "OUTPUTS_LIMIT",
     "Ask",
     "Backend",
     "BackendError",
@@ -80,10 +84,14 @@ __all__ = [
     "Submission",
     "bare_environment",
     "builtin_format",
+    "command_line",
     "hookimpl",
     "latest_attempt",
     "live_sessions",
+    "pack",
+    "quote",
     "read_record",
+    "receive",
     "text_format",
     "tree",
     "write_record",

@@ -59,7 +59,14 @@ def kinds() -> list[Kind]:
     address = os.environ.get("CONFJOB_RAY_ADDRESS", "")
     return [
         Kind(name="local", options={"grace": 0.5}, whole={"cpus": cores}),
-        Kind(name="slurm", needs=("SLURM_CONF",), options={"grace": 2}, whole={"cpus": 2}, limit="1m"),
+        # Of the test cluster's partitions this one has a single node of eight cores.
+        Kind(
+            name="slurm",
+            needs=("SLURM_CONF",),
+            options={"grace": 2, "partition": "other"},
+            whole={"cpus": 8},
+            limit="1m",
+        ),
         Kind(
             name="ray",
             needs=("CONFJOB_RAY_ADDRESS",),

@@ -152,7 +152,7 @@ def test_a_queued_job_is_cancelled_and_never_starts(job, kind):
     assert over(project, second)["state"] == "CANCELLED"
     if kind.whole:
         assert not list((project.root / ".confjob/runs" / second).glob("attempts/*/start.json"))
-        assert project.json("status", first)["state"] == "RUNNING", "the other one goes on"
+        assert (told := project.json("status", first))["state"] == "RUNNING", told
     project.confjob("cancel", first)
     assert over(project, first)["state"] == "CANCELLED"
 
