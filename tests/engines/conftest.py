@@ -70,7 +70,13 @@ def kinds() -> list[Kind]:
         Kind(
             name="ray",
             needs=("CONFJOB_RAY_ADDRESS",),
-            options={"address": address, "python": sys.executable, "grace": 1, "sync": 0.5},
+            options={
+                "address": address,
+                "python": sys.executable,
+                "state": os.environ.get("CONFJOB_RAY_STATE", "/tmp/confjob-ray"),  # noqa: S108
+                "grace": 1,
+                "sync": 0.5,
+            },
             whole={"cpus": 2},
             batch=5,
         ),
