@@ -22,6 +22,8 @@ __all__ = [
     "ManifestError",
     "PluginError",
     "RunError",
+    "UnknownJob",
+    "UnknownRun",
 ]
 
 
@@ -88,3 +90,11 @@ class BackendError(ConfjobError):
 
 class RunError(ConfjobError):
     """A run is unknown, ambiguous, or in a state that does not allow the request."""
+
+
+class UnknownJob(InputError):
+    """No job has the name; the hint names the nearest."""
+
+
+class UnknownRun(RunError):
+    """No run has the id; the hint names the nearest."""

@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 
 from attrs import frozen
 
-from confjob.errors import RunError
+from confjob.errors import RunError, UnknownRun
 from confjob.process import ProcessId
 from confjob.records import (
     Record,
@@ -244,7 +244,7 @@ class Store:
             raise RunError(f"run {prefix!r} is ambiguous", hint=f"it may be {_some(found)}")
         near = difflib.get_close_matches(prefix, ids, n=3)
         hint = f"did you mean {_some(near)}?" if near else "`confjob runs` lists them"
-        raise RunError(f"no run {prefix!r}", hint=hint)
+        raise UnknownRun(f"no run {prefix!r}", hint=hint)
 
     def every(self) -> list[RunFolder]:
         """Return all run folders, those among them whose record can't be read."""

@@ -28,6 +28,7 @@ _PURPOSES: Final = {
     "Launch it": {
         "plan": "Show what a launch would change and run, and do nothing.",
         "launch": "Start a job with changed inputs; prints the run's id first.",
+        "ui": "Serve the launch form and the runs to a browser.",
     },
     "Afterwards": {
         "runs": "List runs, the newest first.",

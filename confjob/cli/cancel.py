@@ -41,6 +41,7 @@ def cancel(
       confjob cancel --all --yes
     """
     from confjob.pipeline.afterwards import cancel_runs
+    from confjob.pipeline.shapes import ends_json
 
     project = project_of(ctx)
     selection = selection_of(**meant)
@@ -52,7 +53,7 @@ def cancel(
         _ask(project, runs)
     outcomes = cancel_runs(project, runs)
     if as_json:
-        echo_json([{"id": name, "state": each.state.value, "reason": each.reason} for name, each in outcomes])
+        echo_json(ends_json(outcomes))
         return
     if not outcomes:
         note("no run that goes on matches")
@@ -69,8 +70,8 @@ def _going(project: Project, selection: Selection) -> tuple[str, ...]:
 
 def _ask(project: Project, runs: tuple[str, ...]) -> None:
     from confjob.cli.asking import agreed
-    from confjob.times import ago
     from confjob.pipeline.afterwards import status_of
+    from confjob.times import ago
 
     known = [status_of(project, run) for run in runs]
     table(

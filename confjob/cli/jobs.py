@@ -27,10 +27,11 @@ def jobs(ctx: click.Context, as_json: bool) -> None:
     See also: confjob init writes a first launch.toml; confjob show JOB.
     """
     from confjob.pipeline import list_jobs
+    from confjob.pipeline.shapes import jobs_json
 
     listed = list_jobs(project_of(ctx))
     if as_json:
-        echo_json([{"job": job.name, "runs": job.runs, "description": job.description} for job in listed])
+        echo_json(jobs_json(listed))
     elif listed:
         rows = [[job.name, job.runs, job.description] for job in listed]
         table(["JOB", "RUNS", "DESCRIPTION"], rows, elastic=["RUNS", "DESCRIPTION"])

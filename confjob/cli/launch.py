@@ -107,14 +107,9 @@ def carry_out(
 ) -> int:
     """Tell of a run that was made, start it, and stay with it as asked; returns the exit code."""
     if as_json:
-        echo_json(
-            {
-                "id": launched.id,
-                "job": plan.job.name,
-                "target": plan.target.name,
-                "state": "STARTING" if foreground else "QUEUED",
-            }
-        )
+        from confjob.pipeline.shapes import launched_json
+
+        echo_json(launched_json(plan, launched, foreground=foreground))
     else:
         click.echo(launched.id)
     warn(each for each in (*plan.warnings, *launched.warnings) if each.severity == "warning")

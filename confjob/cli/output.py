@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import sys
@@ -15,6 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from confjob.shapes import problem_json, refusal_json, strict
 
 if TYPE_CHECKING:
     from confjob.errors import ConfjobError
@@ -105,7 +106,7 @@ def echo(text: str = "", *, err: bool = False) -> None:
 
 def echo_json(value: Any, *, indent: int | None = 2) -> None:
     """Print strict JSON: NaN and infinities, which it can't say, as YAML spells them."""
-    text = json.dumps(_strict(value), indent=indent, ensure_ascii=False)
+    text = json.dumps(strict(value), indent=indent, ensure_ascii=False)
     # Half a surrogate pair can't be written; as an escape it is JSON.
     click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
@@ -156,28 +157,13 @@ def warn(problems: Iterable[Problem]) -> None:
 def refusal(error: ConfjobError, *, as_json: bool) -> None:
     """Print a refusal: all its problems, each with place and hint."""
     if as_json:
-        problems = [problem_json(problem) for problem in error.problems]
-        if not problems:
-            problems = [{"input": "", "path": "", "where": "", "message": error.message, "hint": error.hint}]
-        echo_json({"error": error.message, "problems": problems})
+        echo_json(refusal_json(error))
         return
     echo(f"{style('confjob:', fg='red', bold=True)} {safe(error.message)}", err=True)
     for problem in error.problems:
         _problem(problem, "", "red")
     if error.hint:
         echo(f"  {style('hint:', fg='cyan')} {safe(error.hint)}", err=True)
-
-
-def problem_json(problem: Problem) -> dict[str, str]:
-    """Return a problem in the shape that `--json` promises."""
-    return {
-        "code": problem.code,
-        "input": problem.input,
-        "path": str(problem.path),
-        "where": str(problem.where or ""),
-        "message": problem.message,
-        "hint": problem.hint,
-    }
 
 
 def _problem(problem: Problem, prefix: str, colour: str) -> None:
@@ -200,13 +186,3 @@ def line_of(text: str) -> str:
 def safe(text: str) -> str:
     """Return text that keeps its lines and can do nothing to a terminal: it may quote a config's keys."""
     return text.translate(_CONTROLS_IN_TEXT)
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_strict(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    return value

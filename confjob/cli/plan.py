@@ -9,7 +9,7 @@ import click
 
 from confjob.cli import completing
 from confjob.cli.options import WithExtra, as_json, inputs_options, project_of, request_of
-from confjob.cli.output import echo_json, patch, problem_json, safe, style, warn
+from confjob.cli.output import echo_json, patch, safe, style, warn
 from confjob.words import changed_to, value_text
 
 if TYPE_CHECKING:
@@ -50,25 +50,11 @@ def plan(ctx: click.Context, /, job: str, as_json: bool, **asked: Any) -> None:
 def print_preview(shown: Preview, *, as_json: bool) -> None:
     """Print what a launch would do."""
     if as_json:
-        echo_json(_json(shown))
+        from confjob.pipeline.shapes import plan_json
+
+        echo_json(plan_json(shown))
     else:
         _print(shown)
-
-
-def _json(shown: Preview) -> dict[str, Any]:
-    return {
-        "job": shown.job,
-        "target": shown.target,
-        "target_where": shown.target_where,
-        "changes": shown.changes,
-        "files": {path: {"diff": diff} for path, diff in shown.diffs.items()},
-        "run_config": shown.run_config,
-        "command": shown.command,
-        "python": shown.python,
-        "script": shown.script,
-        "submission": shown.submission,
-        "warnings": [problem_json(problem) for problem in shown.warnings],
-    }
 
 
 def _print(shown: Preview) -> None:

@@ -59,17 +59,10 @@ def queue(ctx: click.Context, watch: bool, as_json: bool) -> int:
 
     folder = _home()
     if as_json:
-        from confjob.cli.queuetable import entry_json
+        from confjob.pipeline.shapes import queue_json
 
         found, agent = entries(folder), agent_process(folder)
-        paused = Gates(folder).paused()
-        echo_json(
-            {
-                "agent": None if agent is None else agent.pid,
-                "paused": [{"target": group, "why": why} for group, why in paused.items()],
-                "runs": [entry_json(entry) for entry in found],
-            }
-        )
+        echo_json(queue_json(None if agent is None else agent.pid, Gates(folder).paused(), found))
         return ExitCode.OK
     lines = _lines(folder, _own(ctx), room_of(sys.stdout))
     if not lines:

@@ -1,11 +1,11 @@
-"""The queue as the rows of a table and as JSON, for `queue` and for whoever watches it."""
+"""The queue as the rows of a table, for `queue` and for whoever watches it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from confjob.cli.output import line_of, state, style
 from confjob.cli.tables import lay_out
@@ -13,7 +13,7 @@ from confjob.cli.tables import lay_out
 if TYPE_CHECKING:
     from confjob.builtin.local.queue.board import Entry
 
-__all__ = ["entry_json", "group_words", "queue_lines"]
+__all__ = ["group_words", "queue_lines"]
 
 _HEADERS: Final = (
     *("RUN", "PROJECT", "JOB", "TARGET", "STATE", "ATTEMPT", "PRIORITY", "FOR", "NEEDS", "WHY IT WAITS"),
@@ -48,26 +48,6 @@ def queue_lines(
         heading=lambda text: style(text, bold=True),
         strict=strict,
     )
-
-
-def entry_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry in the shape that `--json` promises."""
-    ticket = entry.ticket
-    return {
-        "id": ticket.run,
-        "project": str(entry.project),
-        "job": ticket.job,
-        "target": entry.target,
-        "state": _STATES[entry.phase],
-        "priority": ticket.priority,
-        "reason": entry.reason,
-        "queued": ticket.queued,
-        "started": entry.started,
-        "attempt": ticket.attempt,
-        "slots": list(entry.slots),
-        "needs": {"cpus": ticket.cpus, "memory": ticket.memory, "gpus": ticket.gpus, "time": ticket.time},
-        "dir": ticket.run_dir,
-    }
 
 
 def group_words(group: str) -> str:

@@ -30,10 +30,11 @@ def retry(ctx: click.Context, run_ids: tuple[str, ...], as_json: bool) -> None:
     See also: [jobs.NAME.retry] in launch.toml retries without being asked.
     """
     from confjob.pipeline.retrying import retry_runs
+    from confjob.pipeline.shapes import attempts_json
 
     runs = retry_runs(project_of(ctx), run_ids)
     if as_json:
-        echo_json([{"id": run, "attempt": attempt, "state": "QUEUED"} for run, attempt in runs.items()])
+        echo_json(attempts_json(runs))
     else:
         for run, attempt in runs.items():
             note(f"attempt {attempt} of {run} is queued")

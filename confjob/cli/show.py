@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click import unstyle
@@ -12,7 +12,7 @@ from click import unstyle
 from confjob.cli import completing
 from confjob.cli.completing.command import Completable
 from confjob.cli.options import as_json, files_option, project_of, target_option
-from confjob.cli.output import echo, echo_json, line_of, problem_json, room_of, safe, style, warn
+from confjob.cli.output import echo, echo_json, line_of, room_of, safe, style, warn
 from confjob.cli.tables import cells, lay_out
 
 if TYPE_CHECKING:
@@ -59,49 +59,16 @@ def show(
     from confjob.cli.options import request_of
     from confjob.pipeline import read_form
     from confjob.pipeline.export import json_schema_of
+    from confjob.pipeline.shapes import form_json
 
     form = read_form(project_of(ctx), request_of(job, files=files, target=target))
     if json_schema:
         echo_json(json_schema_of(form))
     elif as_json:
-        echo_json(_json(form))
+        echo_json(form_json(form))
     else:
         _table(form, why=why)
     warn(form.warnings)
-
-
-def _json(form: Form) -> dict[str, Any]:
-    return {
-        "job": form.job.name,
-        "inputs": [_field(field) for field in form.listed()],
-        "warnings": [problem_json(problem) for problem in form.warnings],
-    }
-
-
-def _field(field: Field) -> dict[str, Any]:
-    from confjob.tree import MISSING
-
-    value = {} if field.secret or field.value is MISSING else {"value": field.value}
-    return {
-        "input": field.input,
-        "path": str(field.path),
-        "type": _type(field),
-        **value,
-        "schema": field.schema,
-        "where": str(field.where or ""),
-        "typed_by": field.typed_by,
-        "evidence": field.evidence.because,
-        "confidence": field.evidence.confidence,
-        **({"required": True} if field.required else {}),
-        **({"secret": True} if field.secret else {}),
-    }
-
-
-def _type(field: Field) -> str:
-    """Return the type as people know it; a null of which nothing more is known is `null`."""
-    from confjob import schema as schemas
-
-    return "null" if field.value is None and not field.schema else schemas.type_name(field.schema)
 
 
 def _table(form: Form, *, why: bool) -> None:
@@ -162,12 +129,15 @@ def _painted(text: str) -> str:
 
 
 def _reasons(field: Field) -> list[str]:
+    from confjob.pipeline.shapes import type_text
+
     sure = field.evidence
-    return [field.input, str(field.path), _type(field), sure.confidence, sure.because]
+    return [field.input, str(field.path), type_text(field), sure.confidence, sure.because]
 
 
 def _row(field: Field) -> list[str]:
     from confjob import schema as schemas
+    from confjob.pipeline.shapes import type_text
     from confjob.tree import MISSING
     from confjob.words import value_text
 
@@ -175,7 +145,7 @@ def _row(field: Field) -> list[str]:
     return [
         field.input,
         str(field.path),
-        _type(field),
+        type_text(field),
         value,
         schemas.constraints(field.schema),
         str(field.where or "-"),

@@ -17,7 +17,7 @@ from confjob.declare.targets import (
     open_engine,
 )
 from confjob.declare.templates import expanded
-from confjob.errors import InputError
+from confjob.errors import UnknownJob
 from confjob.model import JobSpec, Source
 from confjob.project import Project
 from confjob.words import did_you_mean, listing
@@ -80,14 +80,14 @@ def _declared(project: Project, declared: Declared, name: str) -> JobSpec:
     raise _unknown_job(project, declared.manifest, name)
 
 
-def _unknown_job(project: Project, manifest: Manifest, name: str) -> InputError:
+def _unknown_job(project: Project, manifest: Manifest, name: str) -> UnknownJob:
     if not manifest.jobs:
-        return InputError(
+        return UnknownJob(
             f"no job is called {name!r}: {project.root} has no launch.toml with jobs",
             hint="name a function (train.py:train) or a script (train.py), or write a launch.toml",
         )
     known = listing(manifest.jobs)
-    return InputError(
+    return UnknownJob(
         f"no job is called {name!r} (jobs: {known})",
         hint=did_you_mean(name, manifest.jobs) or "a script is named by its path: train.py:train",
     )

@@ -330,7 +330,7 @@ def _problem(field: Field, code: str, message: str, hint: str = "") -> Problem:
 
 
 def _said(problem: Problem, override: Override) -> Problem:
-    """Return a problem that tells which line of a file of overrides asked for it."""
-    if override.said in ("--set", "--set-any"):
+    """Return a problem that tells which line of a file of overrides asked for it, if it was one."""
+    if override.said in ("--set", "--set-any", "form"):
         return problem
     return evolve(problem, message=f"{problem.message} (asked by {override.said})")

@@ -20,7 +20,7 @@ from confjob.track import unread as is_unread
 from confjob.words import plural
 from confjob.workspace.layout import Layout
 
-__all__ = ["cancel_runs", "find_runs", "follow", "log_of", "states_of", "status_of", "unread"]
+__all__ = ["cancel_runs", "find_runs", "follow", "last_runs", "log_of", "states_of", "status_of", "unread"]
 
 
 def find_runs(
@@ -30,6 +30,17 @@ def find_runs(
     found = select(project, selection or Selection())[:limit]
     known = {folder.id: status for folder, status in found if status is not None}
     return _told(project, [folder for folder, _ in found], known)
+
+
+def last_runs(project: Project, count: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the last `count` runs of each job as `status --json` tells them, the newest first."""
+    by_job: dict[str, list[RunFolder]] = {}
+    for folder in project.store.runs():
+        runs = by_job.setdefault(folder.record["job"], [])
+        if len(runs) < count:
+            runs.append(folder)
+    told = {run["id"]: run for run in _told(project, [run for runs in by_job.values() for run in runs])}
+    return {job: [told[run.id] for run in runs] for job, runs in by_job.items()}
 
 
 def status_of(project: Project, run: str) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Request:
         any_sets: `--set-any` arguments, in order.
         variables: `--set-var` arguments, in order: `NAME=VALUE` of the target's variables.
         inputs: Files of overrides, absolute; `sets` win over them.
-        values: Overrides as a tree, laid out as in a file of them (Python).
+        values: Overrides as a tree, laid out as in a file of them (Python, the JSON API).
+        giver: Who gave `values`, as messages and records have it.
         overrides: Requests that are data already (the web form); they win.
         earlier: What an earlier run was asked for; all else goes on top of it.
         command: The command in place of the job's own, as an earlier run had it.
@@ -45,6 +46,7 @@ class Request:
     variables: tuple[str, ...] = ()
     inputs: tuple[Path, ...] = ()
     values: Mapping[str, Json] = field(factory=dict)
+    giver: str = "Python"
     overrides: tuple[Override, ...] = ()
     earlier: tuple[Override, ...] = ()
     command: tuple[str, ...] = ()
@@ -87,7 +89,7 @@ def requested(project: Project, job: JobSpec, request: Request) -> Asked:
         else:
             command, extra = tuple(entry_point) or command, (*extra, *args)
     try:
-        overrides.extend(from_document(job, _given(request.values), "Python"))
+        overrides.extend(from_document(job, _given(request), request.giver))
     except ConfjobError as error:
         problems.append(Problem(code="unreadable", message=error.message, hint=error.hint))
     said = {
@@ -110,9 +112,9 @@ def requested(project: Project, job: JobSpec, request: Request) -> Asked:
     )
 
 
-def _given(values: Mapping[str, Json]) -> Document:
-    nodes = {path: Node(value=value) for path, value in walk(dict(values))}
-    return Document(source=Source(input="Python", path=None, root=Path()), nodes=nodes)
+def _given(request: Request) -> Document:
+    nodes = {path: Node(value=value) for path, value in walk(dict(request.values))}
+    return Document(source=Source(input=request.giver, path=None, root=Path()), nodes=nodes)
 
 
 def _overrides_file(project: Project, path: Path) -> Document:

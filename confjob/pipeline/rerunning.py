@@ -25,7 +25,7 @@ from confjob.tree import MISSING
 from confjob.workspace.layout import Layout
 from confjob.workspace.snapshot import Snapshot, recall
 
-__all__ = ["Again", "plan_again", "requests_of"]
+__all__ = ["Again", "Given", "given_again", "plan_again", "requests_of"]
 
 
 @frozen(kw_only=True)
@@ -55,6 +55,30 @@ class Again:
         return launch(self.project, self.plan, label, earlier=self.earlier)
 
 
+@frozen(kw_only=True)
+class Given:
+    """What a run was given, to be launched again.
+
+    Args:
+        project: The project, its sources as the run was given them or as they are.
+        earlier: The run.
+        record: What was recorded of it.
+        invocation: How it was asked for.
+    """
+
+    project: Project
+    earlier: Earlier
+    record: Record
+    invocation: dict[str, Any]
+
+    def again(self, plan: Plan) -> Again:
+        """Return the rerun that a plan is for; tells if the run's interpreter is gone."""
+        python = Path(str(self.record["python"]))
+        if self.earlier.snapshot is not None and not python.is_file():
+            plan = evolve(plan, warnings=(*plan.warnings, _other_python(self.project, plan, python)))
+        return Again(project=self.project, plan=plan, earlier=self.earlier, record=self.record)
+
+
 def plan_again(project: Project, run: str, request: Request, *, current: bool = False) -> Again:
     """Decide to run a run again, and do nothing.
 
@@ -70,6 +94,23 @@ def plan_again(project: Project, run: str, request: Request, *, current: bool = 
         InputError: When what it was given is gone, or was altered.
         InvalidOverrides: With every reason why the changes can't be made.
     """
+    given = given_again(project, run, current=current)
+    plan = make_plan(given.project, _asked(given.record, given.invocation, request))
+    return given.again(plan)
+
+
+def given_again(project: Project, run: str, *, current: bool = False) -> Given:
+    """Return what a run was given, for it to be asked for again.
+
+    Args:
+        project: The project.
+        run: The run's id, or its beginning.
+        current: Take code, configs and manifest as they are now, not as the run had them.
+
+    Raises:
+        RunError: When the run is unknown, or what was asked for it is not recorded.
+        InputError: When what it was given is gone, or was altered.
+    """
     folder = project.store.find(run)
     record = folder.record
     invocation = record.get("invocation")
@@ -82,11 +123,8 @@ def plan_again(project: Project, run: str, request: Request, *, current: bool = 
         project = project.at_snapshot(snapshot.tree, cwd, python if python.is_file() else None)
     else:
         project = evolve(project, cwd=project.root / cwd)
-    plan = make_plan(project, _asked(record, invocation, request))
-    if snapshot is not None and not python.is_file():
-        plan = evolve(plan, warnings=(*plan.warnings, _other_python(project, plan, python)))
     earlier = Earlier(run=folder.id, snapshot=snapshot)
-    return Again(project=project, plan=plan, earlier=earlier, record=record)
+    return Given(project=project, earlier=earlier, record=record, invocation=invocation)
 
 
 def _given(folder: RunFolder, record: Record) -> Snapshot:

@@ -1,0 +1,1 @@
+"""What the pages of runs are made of, apart from any server: logs as lines, rows, comparisons."""
