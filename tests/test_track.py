@@ -181,6 +181,17 @@ def test_an_end_that_explains_itself_needs_no_engine(store, code, more):
     assert (known.state is State.SUCCEEDED) is (code == 0)
 
 
+def test_on_several_nodes_the_engine_knows_of_those_that_the_script_does_not(store):
+    word = Status(state=State.FAILED, reason="on node 1: exit code 3")
+    run = make(store)
+    started(run)
+    ended(run, 0)
+    assert status(run, Fake(word)).state is State.SUCCEEDED
+    run.write_json("run.json", {**run.record, "resources": {"nodes": 2}})
+    known = status(run, Fake(word))
+    assert (known.state, known.reason, known.exit_code) == (State.FAILED, "on node 1: exit code 3", None)
+
+
 def test_what_an_engine_has_of_an_ended_run_is_brought_once(store):
     run = make(store)
     engine = Fake(Status(state=State.FAILED, reason="out of memory"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ui"]
 
 #: What the extra `confjob[ui]` brings.
-_EXTRA = ("anyio", "jinja2", "python_multipart", "starlette", "uvicorn")
+_EXTRA = ("anyio", "jinja2", "starlette", "uvicorn")
 
 
 @click.command()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -102,6 +102,8 @@ class _Facts:
     heard: float
     #: The engine had taken it.
     accepted: bool = False
+    #: Whether it runs on several nodes.
+    spread: Callable[[], bool] = lambda: False
 
     @classmethod
     def of(cls, folder: RunFolder) -> _Facts:
@@ -118,6 +120,9 @@ class _Facts:
             between=cancel is not None and cancel.get("after") == attempt,
             heard=max(_at(launch), _at(start), _changed(folder.log)),
             accepted=folder.handle is not None,
+            spread=lambda: (
+                (((folder.read_json("run.json") or {}).get("resources") or {}).get("nodes") or 1) > 1
+            ),
         )
 
 
@@ -231,6 +236,8 @@ def _explained(ended: Status, facts: _Facts, said: Status | None) -> Status:
     to the node.
     """
     assert facts.end is not None
+    if said is not None and said.state is State.FAILED and ended.state is State.SUCCEEDED and facts.spread():
+        return evolve(said, exit_code=None)  # the script runs on one node, and knows of that one alone
     killed = facts.end.get("signal") or (ended.exit_code or 0) > _SIGNALS
     unexplained = killed and facts.stop is None and ended.state is State.FAILED
     if said is None or not (said.reason and unexplained and said.state in (State.FAILED, State.PREEMPTED)):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
@@ -12,19 +9,20 @@ from starlette.staticfiles import StaticFiles
 
 from confjob.web import api
 from confjob.web.errors import HANDLERS
+from confjob.web.pages import compare, form, jobs, queue, run, runs
 from confjob.web.security import Guard
 from confjob.web.site import Site
 from confjob.web.templating import STATIC
 
 __all__ = ["create_app"]
 
-_PAGES = ("jobs", "form", "runs", "run", "compare", "queue")
+_PAGES = (jobs, form, runs, run, compare, queue)
 
 
 def create_app(site: Site) -> Starlette:
     """Return the application that serves a site."""
     app = Starlette(
-        routes=[*api.routes, *_routes(), Mount("/static", StaticFiles(directory=STATIC), name="static")],
+        routes=[*_routes(), Mount("/static", StaticFiles(directory=STATIC), name="static")],
         middleware=[Middleware(Guard, site=site)],
         exception_handlers=dict(HANDLERS),
     )
@@ -34,5 +32,4 @@ def create_app(site: Site) -> Starlette:
 
 
 def _routes() -> list[BaseRoute]:
-    names = [f"confjob.web.pages.{name}" for name in _PAGES]
-    return [route for name in names if find_spec(name) for route in import_module(name).routes]
+    return [*api.routes, *(route for each in _PAGES for route in each.routes)]

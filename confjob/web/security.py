@@ -52,7 +52,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: What is asked for by POST because it is long, and changes nothing.
-_HARMLESS: Final = ("/preview", "/plan")
+_HARMLESS: Final = re.compile(r"/api/jobs/.*/plan|/(?:jobs|runs)/.*/preview", re.DOTALL)
 
 
 class Guard:
@@ -109,7 +109,7 @@ class Guard:
         if request.url.path.startswith("/static/"):
             return None
         entrance = self._entrance(request, host, bearer)
-        if changing and self._site.read_only and not request.url.path.endswith(_HARMLESS):
+        if changing and self._site.read_only and not _HARMLESS.fullmatch(request.url.path):
             raise HTTPException(403, "This server is read-only: nothing can be launched or changed")
         return entrance
 
@@ -147,7 +147,9 @@ class Guard:
 
 
 _MISSING: Final = "Open the address that confjob ui printed: it has the token that lets you in"
-_WRONG: Final = "That is not the token of this server: open the address that confjob ui printed when it started"
+_WRONG: Final = (
+    "That is not the token of this server: open the address that confjob ui printed when it started"
+)
 _TOO_LARGE: Final = f"The request is larger than {BODY_LIMIT // 2**20} MiB"
 
 

@@ -73,7 +73,7 @@ def kinds() -> list[Kind]:
             options={
                 "address": address,
                 "python": sys.executable,
-                "state": os.environ.get("CONFJOB_RAY_STATE", "/tmp/confjob-ray"),  # noqa: S108
+                "state": os.environ.get("CONFJOB_RAY_STATE", "/tmp/confjob-ray"),
                 "grace": 1,
                 "sync": 0.5,
             },

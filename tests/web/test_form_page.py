@@ -385,6 +385,19 @@ def test_what_of_a_pasted_config_fits_nothing_is_told_and_the_text_kept(site, pa
     assert dict(controls(answer.text))["pasted"].replace("\r\n", "\n") == pasted
 
 
+def test_a_pasted_secret_is_neither_taken_nor_sent_back(site):
+    _, browser = site
+    pairs = typed(open_form(browser), pasted="lr: 0.25\ntoken: pasted-secret\n")
+    answer = browser.post("/jobs/train", **encoded([*pairs, ("do", "paste")]))
+    assert answer.status_code == 422
+    assert "a secret is not taken from a pasted text" in answer.text
+    assert "pasted-secret" not in answer.text
+    assert dict(controls(answer.text))["v/config.yaml/lr"] == "0.25"
+    refused = browser.post("/jobs/train", **encoded(typed(pairs, batch="many")))
+    assert refused.status_code == 422
+    assert "pasted-secret" not in refused.text
+
+
 def test_a_run_is_launched_again_with_its_changes_shown(site):
     project, browser = site
     first = project.launch(
@@ -468,7 +481,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=st.dictionaries(KEYS, TREES, min_size=1, max_size=4))
 def test_whatever_a_config_holds_its_page_posted_as_it_came_asks_for_nothing(project, visit, tree):
     manifest = '[jobs.t]\ncommand = ["true"]\n[[jobs.t.files]]\npath = "c.json"\n'
@@ -480,9 +493,9 @@ def test_whatever_a_config_holds_its_page_posted_as_it_came_asks_for_nothing(pro
     assert asked(answer.text) == ["confjob", "launch", "t"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=TREES, new=TREES)
-def test_a_pasted_value_becomes_what_a_file_of_overrides_with_it_makes_of_it(project, visit, old, new):
+def test_a_pasted_value_is_refused_or_becomes_the_configs_and_nothing_else_does(project, visit, old, new):
     manifest = '[jobs.t]\ncommand = ["true"]\n[[jobs.t.files]]\npath = "c.json"\nschema = "s.json"\n'
     whole = {"properties": {"a": {}, "b": {"type": "integer"}}}
     project.write(
@@ -497,12 +510,9 @@ def test_a_pasted_value_becomes_what_a_file_of_overrides_with_it_makes_of_it(pro
     posted = Posted.read(controls(page.text))
     found = Project.find(project.root, project.environ)
     request = compose(Basis(project=found, job="t"), posted).request
-    assert _outcome(found, request) == _outcome(found, Request(job="t", values={"c.json": {"a": [new]}}))
-
-
-def _outcome(project: Project, request: Request) -> str:
-    """What a config becomes, or that it is refused; the repr tells 1 from 1.0 and from True."""
     try:
-        return repr(make_plan(project, request).documents["c.json"].tree["a"])
+        plan = make_plan(found, request)
     except InvalidOverrides:
-        return "refused"
+        return  # a type that is inferred may refuse it, as it does a file of overrides
+    # An int that replaces a float is written as one.
+    assert plan.documents["c.json"].tree == {"a": [new], "b": 1}

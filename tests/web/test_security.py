@@ -515,5 +515,7 @@ def test_a_read_only_server_refuses_whatever_changes_something(site):
     ):
         for method in ("POST", "PUT", "DELETE", "PATCH"):
             assert ask(app, path, method=method, headers=OWN).status == 403
+    for job in ("a/plan", "plan", "api/jobs/x/plan"):  # a job's name is no way around
+        assert ask(app, f"/jobs/{job}", method="POST", headers=OWN).status == 403
     assert ask(app, PLAN, method="POST", headers=OWN).status == 200
     assert ask(app, "/", headers=COOKIE).status == 200

@@ -27,7 +27,7 @@ from confjob.web.form.asking import overrides, unnamed
 from confjob.web.form.building import Builder, Section
 from confjob.web.form.command import CommandLine, command_line_of
 from confjob.web.form.faults import Fault, beside
-from confjob.web.form.pasting import overlay
+from confjob.web.form.pasting import holds_secret, overlay
 from confjob.web.form.posted import Posted
 from confjob.web.form.spelling import Spelling
 
@@ -165,6 +165,8 @@ def compose(
     problems += unfit
     shown = _located(form, basis.earlier) if fresh else pasted
     values = overlay(form, shown)
+    if holds_secret(basis.project, form, posted.first("pasted")):
+        posted.others.pop("pasted")  # never sent back; a script keeps it in the page
     builder = Builder(
         form=form, spelling=Spelling(root=basis.project.root), posted=posted, values=dict(values)
     )

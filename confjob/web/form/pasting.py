@@ -12,12 +12,15 @@ from confjob.form import Form, Override
 from confjob.keypath import KeyPath
 from confjob.model import Document, Problem, Source
 from confjob.override import from_document, locate
+from confjob.override.locate import Spot
 from confjob.project import Project
-from confjob.tree import Json, delete, put
+from confjob.tree import MISSING, Json, delete, get, put, same
 
-__all__ = ["Pasted", "overlay", "paste"]
+__all__ = ["Pasted", "holds_secret", "overlay", "paste"]
 
 _NAME = "the pasted text"
+#: The code of the problem that a pasted secret is.
+_SECRET = "secret-pasted"  # noqa: S105 - no secret
 
 
 @frozen(kw_only=True)
@@ -52,9 +55,29 @@ def paste(project: Project, form: Form, text: str) -> Pasted:
         spot = locate(form, override)
         if isinstance(spot, Problem):
             problems.append(evolve(spot, message=f"{spot.message} ({override.said})"))
-        else:
+            continue
+        there = get(form.documents[spot.input].tree, spot.path)
+        if override.operation == "delete" or not form.is_secret(spot.input, spot.path, override.value):
             found.append(evolve(override, input=spot.input, path=spot.path))
+        elif there is MISSING or not same(there, override.value):
+            problems.append(_withheld(spot))
     return Pasted(overrides=tuple(found), problems=tuple(problems))
+
+
+def holds_secret(project: Project, form: Form, text: str) -> bool:
+    """Whether a pasted text gives a secret another value than it has."""
+    return bool(text.strip()) and any(each.code == _SECRET for each in paste(project, form, text).problems)
+
+
+def _withheld(spot: Spot) -> Problem:
+    # A page never holds a secret, so that there is nothing to fill in.
+    return Problem(
+        code=_SECRET,
+        input=spot.input,
+        path=spot.path,
+        message="a secret is not taken from a pasted text",
+        hint="type it into its field",
+    )
 
 
 def _read(project: Project, text: str) -> Document:

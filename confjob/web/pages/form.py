@@ -117,8 +117,9 @@ def _done(request: HttpRequest, place: _Place, posted: Posted) -> Response:
 
 
 def _pasted(request: HttpRequest, place: _Place, posted: Posted) -> Response:
+    text = posted.first("pasted")
     before = compose(place.basis, posted)
-    found = paste(place.basis.project, before.form, posted.first("pasted"))
+    found = paste(place.basis.project, before.form, text)
     for override in found.overrides:
         for section in before.sections:
             for view in section.everything():

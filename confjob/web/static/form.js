@@ -72,6 +72,23 @@
     value.querySelector(":scope > .tag")?.remove();
   };
 
+  // Behind a new key that is being named there is room for another one.
+  const makeRoom = (row) => {
+    if (row.nextElementSibling?.hasAttribute("data-new") || ![...row.querySelectorAll("input")].some((each) => each.value)) return;
+    const fresh = row.cloneNode(true);
+    const id = `${row.id}n`;
+    for (const attribute of ["data-changed", "data-wrong", "data-told"]) fresh.removeAttribute(attribute);
+    for (const each of [fresh, ...fresh.querySelectorAll("[id]")]) each.id = each.id.replace(row.id, id);
+    for (const each of fresh.querySelectorAll("input")) {
+      each.value = "";
+      each.removeAttribute("aria-invalid");
+      each.name = each.name.replace(/\+(\d+)$/, (_, number) => `+${Number(number) + 1}`);
+      each.setAttribute("aria-describedby", `${id}-e`);
+    }
+    fresh.querySelector(".field__error").replaceChildren();
+    row.after(fresh);
+  };
+
   // -- numbers -----------------------------------------------------------------------------
 
   const toSlider = (slider, number) => {
@@ -191,6 +208,7 @@
   // Anything else: the server makes the whole page anew, with all that was typed.
   const submit = async (extra, { launching = false } = {}) => {
     const kept = secrets(form);
+    const pasted = form.querySelector("[name=pasted]")?.value ?? "";
     const shown = { x: scrollX, y: scrollY, id: document.activeElement?.id };
     form.setAttribute("aria-busy", "true");
     const answer = await ask(form.action, body(extra));
@@ -204,6 +222,8 @@
     const fresh = fragment(await answer.text()).getElementById("launch-form");
     if (!fresh) return say("The server refused; nothing is lost");
     giveBack(fresh, kept);
+    const area = fresh.querySelector("[name=pasted]");
+    if (area && !area.value && (answer.status === 422 || extra[0][1] !== "paste")) area.value = pasted;
     form.replaceWith(fresh);
     start(fresh);
     const summary = document.getElementById("summary");
@@ -273,12 +293,12 @@
       const slider = control.nextElementSibling;
       if (slider && Number.isFinite(Number(control.value))) slider.value = toSlider(slider, Number(control.value));
     }
-    if (control.name && control.name.startsWith("v/") && control.type !== "checkbox") meant(control);
-    if (control.name && control.name.startsWith("v/") && control.type === "checkbox") meant(control);
+    if (control.name && control.name.startsWith("v/")) meant(control);
     const row = control.closest("[data-row]");
     if (row) {
       remember(row);
       compare(row);
+      if (row.hasAttribute("data-new")) makeRoom(row);
     }
     if (!control.matches("[name=pasted]")) due();
   });

@@ -141,7 +141,8 @@ def _going(pods: Sequence[Object], job: Object) -> Status:
         return Status(state=State.QUEUED, reason="waits for its pod")
     each = [_of_pod(pod) for pod in pods]
     # The one that is furthest back tells: a run of several nodes goes on when all do.
-    order = (State.QUEUED, State.STARTING, State.ENDING, State.RUNNING)
+    # One node that has ended is not the end: only all of them are.
+    order = (State.QUEUED, State.STARTING, State.RUNNING, State.ENDING)
     said = min(each, key=lambda status: order.index(status.state))
     wanted = _dig(job, "spec", "parallelism")
     if isinstance(wanted, int) and len(pods) < wanted and said.state is State.RUNNING:

@@ -104,9 +104,12 @@ def test_a_run_that_is_cancelled_keeps_its_log_and_what_it_made(running, engine,
 
 def test_each_of_several_nodes_runs_the_command_with_what_torchrun_needs(running, engine, played, jobs):
     names = "MASTER_ADDR MASTER_PORT NNODES NODE_RANK PET_NNODES PET_NODE_RANK PET_RDZV_ENDPOINT PET_RDZV_ID"
-    job = jobs(nodes=2).shell(f'for name in {names}; do eval echo "$name=\\$$name"; done; exit $NODE_RANK')
+    job = jobs(nodes=2).shell(
+        f'for name in {names}; do eval echo "$name=\\$$name"; done; [ $NODE_RANK = 0 ] || sleep 4; exit $NODE_RANK'
+    )
     opened = engine(image=played)
     [handle] = submitted(opened, job).values()
+    # Once the other one has failed, the cluster removes this pod with its log.
     ended(job, opened, handle)
     said = dict(line.split("=", 1) for line in job.folder.log.read_text().splitlines())
     address = f"confjob-{job.run}-1-0.confjob-{job.run}-1"

@@ -103,6 +103,7 @@ def waiting(reason, message=""):
         (job(annotations={"confjob/cancelled": "now"}), [pod()], "ENDING", "asked to end", None),
         (job(parallelism=2), [pod(), pod(index=1)], "RUNNING", "", None),
         (job(parallelism=2), [pod()], "STARTING", "1 of 2 pods", None),
+        (job(parallelism=2), [pod("Succeeded"), pod(index=1)], "RUNNING", "", None),
         (job(parallelism=2), [pod(), pod("Pending", index=1, node=None)], "QUEUED", "waits for a node", None),
         (job([COMPLETE]), [pod("Succeeded")], "SUCCEEDED", "", 0),
         (job([COMPLETE]), [], "SUCCEEDED", "its pod is gone, and what was not fetched", 0),

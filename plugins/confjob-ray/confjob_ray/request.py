@@ -74,6 +74,11 @@ def request_of(submission: Submission, options: RayOptions) -> dict[str, Json]:
             f"run {submission.run}: nodes = {needs.nodes}, but a job of Ray starts on one node",
             hint="leave `nodes` out and let the job spread its work by Ray, or name another target",
         )
+    if submission.links and options.files == "pack":
+        raise BackendError(
+            f"run {submission.run}: linked folders ({', '.join(submission.links)}) are not sent to a cluster",
+            hint='say files = "shared" where the cluster sees them, or let the job fetch its data',
+        )
     custom = dict(options.resources)
     if options.accelerator is not None:
         custom[f"accelerator_type:{options.accelerator}"] = 0.001  # as Ray's own clients ask for a type

@@ -126,3 +126,10 @@ def test_a_package_that_ray_would_not_take_is_refused_here(jobs, monkeypatch) ->
 def test_surrogates_do_not_reach_ray(jobs) -> None:
     submission = evolve(jobs().echo().submission, job="caf\udce9")
     assert request_of(submission, RayOptions())["metadata"]["job_name"] == "caf?"
+
+
+def test_linked_folders_are_not_sent_and_that_is_told(jobs) -> None:
+    submission = evolve(jobs().echo().submission, links={"data": Path("/data")})
+    with pytest.raises(BackendError, match=r"linked folders \(data\) are not sent"):
+        request_of(submission, RayOptions())
+    assert request_of(submission, RayOptions(files="shared"))

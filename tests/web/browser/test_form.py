@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("playwright", reason="playwright is not installed")
-uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
-axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
 from confjob.web.app import create_app
 from confjob.web.site import Site
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+expect = playwright.expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = Path(axe.__file__).with_name("axe.min.js")
@@ -67,9 +66,9 @@ stages:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+def chromium() -> Iterator:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -103,7 +102,7 @@ def visit(chromium, served):
     """A function that opens a page; a script's fault on any of them fails the test."""
     contexts, faults = [], []
 
-    def opened(folder: Path, path: str, *, width=1280, scheme="light", scripts=True, **more) -> Page:
+    def opened(folder: Path, path: str, *, width=1280, scheme="light", scripts=True, **more):
         address = served(folder, **more)
         context = chromium.new_context(
             viewport={"width": width, "height": 800},
@@ -137,15 +136,15 @@ def train(project):
     )
 
 
-def control(page: Page, path: str):
+def control(page, path: str):
     return page.locator(f'[name="v/config.yaml/{path}"]')
 
 
-def row(page: Page, path: str):
+def row(page, path: str):
     return page.locator("[data-row]", has=page.locator(f'[name="v/config.yaml/{path}"]')).first
 
 
-def command_line(page: Page):
+def command_line(page):
     return page.locator("#command-line")
 
 
@@ -237,6 +236,18 @@ def test_lists_null_and_reset_work_in_place(train, visit):
     control(page, "limit").fill("9")
     expect(command_line(page)).to_contain_text("config.yaml:limit=9")
     expect(page.locator("[data-count]")).to_have_text("1")
+
+
+def test_keys_of_ones_own_are_added_one_after_another(train, visit):
+    page = visit(train.root, "/jobs/train")
+    page.locator("summary", has_text="Add a key").first.click()
+    for number in range(3):
+        control = page.locator("[data-section]").first.locator('[name^="k/config.yaml/+"]').nth(number)
+        control.fill(f"own{number}")
+        page.keyboard.press("Tab")
+        page.keyboard.type(str(number))
+    for number in range(3):
+        expect(command_line(page)).to_contain_text(f"--set +config.yaml:own{number}={number}")
 
 
 def test_only_what_changed_can_be_looked_at(train, visit):
