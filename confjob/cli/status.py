@@ -117,3 +117,5 @@ def _times(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "started", f"{moment(known['started'])}{lasted}"
     if known["attempts"] > 1:
         yield "attempts", str(known["attempts"])
+    if known["target"] != "local":
+        yield "target", known["target"]

@@ -260,6 +260,11 @@ def test_what_a_target_does_not_see_to_is_told_and_nodes_it_lacks_are_refused(cl
     assert "backend paper can't give a job 2 nodes" in refused.stderr
 
 
+def test_status_says_where_a_run_is_unless_it_is_here(cluster):
+    shown = cluster.confjob("status", launched(cluster, "--target", "plain")).stdout
+    assert "  target    plain\n" in shown
+
+
 def test_an_engine_that_can_not_be_reached_is_unknown_since_and_never_failed(cluster):
     manifest(
         cluster, '[targets.plain]\nbackend = "paper"', '[targets.plain]\nbackend = "paper"\nnetwork = "down"'
