@@ -144,6 +144,7 @@ def _write(batch: Batch) -> int:
     """Write a batch's folder, whole or not at all; returns its open, locked lock file."""
     folder = batch.folder
     _make_way(folder)
+    _sweep(folder.parent)
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     draft.mkdir(parents=True)
     try:
@@ -181,6 +182,18 @@ def _make_way(folder: Path) -> None:
     old = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     folder.rename(old)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(batches: Path) -> None:
+    """Remove the batches whose runs are all gone: `confjob rm` and `prune` know only of these."""
+    for folder in batches.glob("[!.]*"):
+        try:
+            lines = (folder / "runs").read_bytes().decode("utf-8", "surrogateescape").splitlines()
+        except OSError:
+            continue
+        scripts = [Path("/" + line.partition("/")[2]) for line in lines]
+        if scripts and not any(script.parent.exists() for script in scripts):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _point(batch: Batch) -> None:

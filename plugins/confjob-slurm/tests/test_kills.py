@@ -165,3 +165,17 @@ def test_a_job_that_turns_up_after_its_batch_was_given_up_does_nothing(tmp_path)
     (job,) = {line.partition("|")[0] for line in listed.splitlines() if line.endswith(f":{folder.name}")}
     subprocess.run(["scontrol", "release", job], check=True)
     assert check(Store(state=state).every()) == [State.FAILED] * _RUNS
+
+
+def test_runs_that_wait_are_found_by_their_comment_alone_and_not_given_up(tmp_path):
+    state = tmp_path / ".confjob"
+    process = launch(state, '"$real" --hold "$@"; kill -KILL "$PPID"', tmp_path)
+    process.communicate(timeout=60)
+    engine = SlurmEngine(options=SlurmOptions())
+    runs = {folder.id: folder.path for folder in Store(state=state).every()}
+    found = dict(engine.find(runs))
+    assert len(found) == 2
+    assert {each.state for each in engine.poll(found.values()).values()} == {State.QUEUED}
+    assert dict(engine.find(runs)) == found
+    assert not list((state / "slurm").glob("*/abandoned.json"))
+    engine.cancel(found.values())
