@@ -439,6 +439,7 @@ FREE = {
     ("capture", "command"), ("capture", "name"), ("capture", "timeout"), ("agent", "idle"),
     ("launch", "name"), ("launch", "remark"), ("rerun", "name"), ("rerun", "remark"),
     ("logs", "lines"), ("plugins", "name"), ("queue", "why"), ("runs", "limit"), ("runs", "watch"),
+    ("ui", "host"), ("ui", "hosts"), ("ui", "port"),
     *((verb, option) for verb in VERBS for option in ("older_than", "larger_than")),
 }  # fmt: skip
 

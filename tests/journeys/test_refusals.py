@@ -144,10 +144,10 @@ def test_usage_errors_exit_with_2(project):
 
 def test_required_plugins_are_named_with_the_line_that_installs_them(project):
     """`plugins = […]` is a promise that is checked, not a remark."""
-    project.write({**FILES, "launch.toml": 'plugins = ["slurm", "yaml"]\n' + FILES["launch.toml"]})
+    project.write({**FILES, "launch.toml": 'plugins = ["some-farm", "yaml"]\n' + FILES["launch.toml"]})
     refused = project.json("show", "train", code=1)
-    assert "not installed: slurm" in refused["error"]
-    assert refused["problems"][0]["hint"] == "pip install confjob-slurm"
+    assert "not installed: some-farm" in refused["error"]
+    assert refused["problems"][0]["hint"] == "pip install confjob-some-farm"
 
 
 def test_a_broken_plugin_of_the_project_hurts_only_what_needs_it(project):
