@@ -50,7 +50,10 @@ def imported(plugin: Plugin) -> object:
 
 
 def imported_file(path: Path) -> ModuleType:
-    """Return the project's own plugin as a module."""
+    """Return the project's own plugin as a module.
+
+    It may lie in a snapshot, to which nothing may be written: no bytecode either.
+    """
     trace(f"import {path}")
     # Dataclasses and attrs look their module up by name; another project has another.
     name = f"{path.stem}_{abs(hash(path)):x}"
@@ -58,6 +61,7 @@ def imported_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is not a Python module")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -65,6 +69,8 @@ def imported_file(path: Path) -> ModuleType:
         raise PluginError(
             f"{path.name} cannot be imported: {type(error).__name__}: {error}", hint=f"mend {path}"
         ) from error
+    finally:
+        sys.dont_write_bytecode = writes
     return module
 
 

@@ -156,6 +156,7 @@ def test_a_target_without_variables_says_so(cluster):
 
 
 def test_rerun_keeps_the_variables_on_the_same_target_and_drops_them_on_another(cluster):
+    cluster.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the plugin of a snapshot may leave nothing in it
     run = launched(cluster, "--target", "cluster", "--set-var", "gpus=4", "--set-var", "kind=large")
     again = cluster.json("rerun", run, "--set-var", "kind=small")["id"]
     assert paper(cluster, again)["gpus"] == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from confjob.schema import infer
@@ -101,6 +101,7 @@ def test_the_text_for_a_type_reads_as_the_value_or_there_is_none(value):
     assert text is None or same(read(text, schema), value)
 
 
+@example({"\ud800": 1})
 @given(TREES)
 def test_the_way_that_is_found_for_a_value_is_one_of_its_types_ways(value):
     ways = alternatives(infer(value, "'"))

@@ -19,7 +19,7 @@ from confjob.schema import Schema
 from confjob.schema.keywords import normal
 from confjob.schema.references import Resolver
 from confjob.tree import Json
-from confjob.validation import Validator
+from confjob.validation import InvalidSchema, Validator
 
 __all__ = [
     "ANYTHING",
@@ -133,6 +133,13 @@ def alternatives(schema: Schema) -> tuple[Alternative, ...]:
     return tuple(found.values()) or (ANYTHING,)
 
 
+def _admits(way: Alternative, value: Json) -> bool:
+    try:
+        return Validator(way.schema).is_valid(value)
+    except InvalidSchema:  # a key that is no text of JSON
+        return False
+
+
 def chosen(ways: tuple[Alternative, ...], value: Json) -> Alternative | None:
     """Return the way in which a value is given, the nearest one if it breaks its type's rules."""
     key = option_key(value)
@@ -143,7 +150,7 @@ def chosen(ways: tuple[Alternative, ...], value: Json) -> Alternative | None:
         way for way in ways if isinstance(value, _TYPES.get(way.kind, ())) and not isinstance(value, bool)
     ]
     near = [way for way in near if way.kind != "many" or _is_choice_of(way, value)]
-    exact = (way for way in near if Validator(way.schema).is_valid(value))
+    exact = (way for way in near if _admits(way, value))
     spare = (way for way in ways if way.kind == "any")
     return next(iter([*exact, *near, *spare]), None)
 

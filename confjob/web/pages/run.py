@@ -184,9 +184,10 @@ async def _output(request: Request) -> Response:
 def _output_sent(request: Request) -> Response:
     project = site_of(request).project()
     folder = project.store.find(request.path_params["run"])
-    # As bytes: a file's name need not be UTF-8.
-    named = dict(parse_qsl(request.scope["query_string"], max_num_fields=_FIELDS)).get(b"path", b"")
-    path = PurePosixPath(os.fsdecode(named))
+    # A file's name need not be UTF-8.
+    query = request.scope["query_string"].decode("ascii", "replace")
+    asked = dict(parse_qsl(query, errors="surrogateescape", max_num_fields=_FIELDS))
+    path = PurePosixPath(asked.get("path", ""))
     if path not in {each.path for each in _fetchable(project, folder)}:
         raise HTTPException(404)
     return _sent(folder, PurePosixPath("workspace") / path, path.name)
