@@ -23,9 +23,7 @@ command = ["sh", "-c", "echo oh no; exit 3"]
 
 
 @pytest.fixture
-def train(project, monkeypatch):
-    for name in ("CONFJOB_MACHINE_DIR", "CONFJOB_SLOTS_DIR"):
-        monkeypatch.setenv(name, project.environ[name])
+def train(project):
     files = {
         "launch.toml": MANIFEST,
         "c.yaml": "lr: 0.5\n",

@@ -37,9 +37,7 @@ json.dump({"accuracy": lr / 2, "nested": {"loss": 1}, "name": "x", "ok": True}, 
 
 
 @pytest.fixture
-def train(project, monkeypatch):
-    for name in ("CONFJOB_MACHINE_DIR", "CONFJOB_SLOTS_DIR"):
-        monkeypatch.setenv(name, project.environ[name])
+def train(project):
     return project.write({"launch.toml": MANIFEST, "c.yaml": "lr: 0.5\nnote: a\n", "train.py": TRAIN})
 
 

@@ -123,6 +123,7 @@
   let paused = false;
   let tries = 0;
   let followed = true;
+  let begun = null;
 
   const atEnd = (element) => element.scrollHeight - element.scrollTop - element.clientHeight < 32;
 
@@ -168,6 +169,7 @@
 
   const begin = () => {
     const element = paper();
+    begun = element;
     if (!element) return;
     followed = Boolean(element.querySelector("[data-tail]"));
     const found = element.querySelector("[data-found]");
@@ -234,7 +236,8 @@
     const element = paper();
     const source = event.detail.requestConfig?.elt;
     if (!element || !source) return;
-    if (source.matches("[data-tail]")) {
+    if (element !== begun) begin();
+    else if (source.matches("[data-tail]")) {
       if (wasAtEnd) {
         shorten();
         toEnd();
@@ -243,8 +246,6 @@
       if (button) button.hidden = !element.querySelector("[data-tail][hx-get]");
     } else if (source.closest(".log__more--older")) {
       element.scrollTop = element.scrollHeight - heightBefore;
-    } else if (event.detail.target.matches?.("[data-log]")) {
-      begin();
     }
     showEnd();
   });
