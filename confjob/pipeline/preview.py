@@ -58,7 +58,9 @@ def preview(project: Project, plan: Plan) -> Preview:
         diffs=_masked_diffs(plan),
         run_config=_without_secrets(plan.form, run_config),
         command=[_word(word) for word in plan.command],
-        python=f"{stands.interpreter.path} ({stands.interpreter.why})",
+        python=f"{plan.elsewhere.python} (as target {plan.target.name} calls it)"
+        if plan.elsewhere
+        else f"{stands.interpreter.path} ({stands.interpreter.why})",
         script=str(files.files["job.sh"]),
         submission=_submitted(project, plan, files.submission),
         warnings=(*plan.warnings, *_left_alone(plan)),

@@ -295,6 +295,7 @@ def test_a_job_elsewhere_is_written_for_the_paths_there_and_gets_only_what_is_pa
     assert "NOT_THERE" not in env
     place = f"/there/state/runs/{run}/workspace"
     assert f"export PYTHONPATH='{place}:{place}/src'${{PYTHONPATH:+:$PYTHONPATH}}" in env
+    assert cluster.json("plan", "train", "--target", "away")["python"] == "python3 (as target away calls it)"
     said = paper(cluster, run)
     assert said["there"] == f"/there/state/runs/{run}"
     assert said["tree"].startswith(str(cluster.root / ".confjob" / "snapshots"))
