@@ -8,7 +8,7 @@ import shlex
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from confjob.errors import InvalidOverrides
@@ -494,6 +494,7 @@ def test_whatever_a_config_holds_its_page_posted_as_it_came_asks_for_nothing(pro
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(old=[None, False], new=[0])
 @given(old=TREES, new=TREES)
 def test_a_pasted_value_is_refused_or_becomes_the_configs_and_nothing_else_does(project, visit, old, new):
     manifest = '[jobs.t]\ncommand = ["true"]\n[[jobs.t.files]]\npath = "c.json"\nschema = "s.json"\n'

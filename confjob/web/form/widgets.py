@@ -305,7 +305,9 @@ class Maker:
         secret = self.form.calls_secret(input, path) or (
             not tokens and self.form.is_secret(input, path, original)
         )
-        ways = self._ways(schema, original if draft is not None else shown, loose=loose)
+        # A pasted value of another type was shown so, and comes back so.
+        loosely = loose or (draft is not None and draft.mode == ANYTHING.kind)
+        ways = self._ways(schema, original if draft is not None else shown, loose=loosely)
         found = kinds(schema)
         nullable = found is None or "null" in found
         mode, way = _mode(ways, shown, nullable=nullable)
