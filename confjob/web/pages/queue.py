@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from confjob.builtin.local.queue.gates import EVERYTHING, Gates
 from confjob.builtin.local.queue.machine import home
 from confjob.builtin.local.queue.tickets import PRIORITIES
 from confjob.errors import RunError
+from confjob.web.fields import fields_of
 from confjob.web.runs.queueview import queue_of
 from confjob.web.site import Site, site_of
 from confjob.web.templating import page
@@ -67,7 +67,7 @@ def _resume(_: Mapping[str, str]) -> None:
 def _doing(act: Callable[[Mapping[str, str]], None]) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         body = (await request.body()).decode("utf-8", "replace")
-        await run_in_threadpool(act, dict(parse_qsl(body, max_num_fields=_FIELDS)))
+        await run_in_threadpool(act, dict(fields_of(body, _FIELDS)))
         return RedirectResponse("/queue", status_code=303)
 
     return answer

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,6 +20,7 @@ from confjob.pipeline.results import Output, outputs_of
 from confjob.pipeline.retrying import retry_runs
 from confjob.project import Project
 from confjob.store import RunFolder
+from confjob.web.fields import fields_of
 from confjob.web.runs import logview
 from confjob.web.runs.facts import facts_of
 from confjob.web.runs.files import open_below, read_below
@@ -186,7 +187,7 @@ def _output_sent(request: Request) -> Response:
     folder = project.store.find(request.path_params["run"])
     # A file's name need not be UTF-8.
     query = request.scope["query_string"].decode("ascii", "replace")
-    asked = dict(parse_qsl(query, errors="surrogateescape", max_num_fields=_FIELDS))
+    asked = dict(fields_of(query, _FIELDS, errors="surrogateescape"))
     path = PurePosixPath(asked.get("path", ""))
     if path not in {each.path for each in _fetchable(project, folder)}:
         raise HTTPException(404)

@@ -16,6 +16,7 @@ from confjob.model import State
 from confjob.pipeline.afterwards import cancel_runs
 from confjob.pipeline.retrying import retry_runs
 from confjob.project import Project
+from confjob.web.fields import fields_of
 from confjob.web.runs.listing import facets, listed
 from confjob.web.runs.metrics import number_text
 from confjob.web.runs.query import Query
@@ -52,7 +53,7 @@ def _doing(act: Callable[[Project, Iterable[str]], object]) -> Callable[[Request
 
     async def answer(request: Request) -> Response:
         body = (await request.body()).decode("utf-8", "replace")
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST)
+        pairs = fields_of(body, _MOST, blank=True)
         runs = list(dict.fromkeys(value for name, value in pairs if name == "run"))
         if not runs:
             raise RunError("no run is chosen", hint="tick the runs that are meant")
